@@ -1,0 +1,109 @@
+"""The few file operations that the store needs, behind one small interface.
+
+The store never opens a file itself. It asks a `Disk`, so that the same store runs on a real directory
+(`PosixDisk`) and on a simulated disk that fills up, fails, rots and forgets what was not synced.
+
+Rules every `Disk` keeps: paths are relative, `/`-separated names below one root; `rename` is atomic;
+bytes are durable only after `sync` of the file *and* `sync_directory` of its folder; every fault is an
+`OSError` with its errno (ENOSPC, EIO, EROFS, ENOENT).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Entry(NamedTuple):
+    """A file found in a directory: its name and its size in bytes."""
+
+    name: str
+    size: int
+
+
+class DiskFile(Protocol):
+    """A new file that is being written, front to back."""
+
+    def write(self, octets: bytes | memoryview) -> None: ...
+    def sync(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Disk(Protocol):
+    """What a store may do with its directory."""
+
+    def make_directory(self, path: str) -> None: ...
+    def entries(self, path: str) -> list[Entry]: ...
+    def create(self, path: str) -> DiskFile: ...
+    def read(self, path: str) -> bytes: ...
+    def map(self, path: str) -> memoryview: ...
+    def rename(self, old: str, new: str) -> None: ...
+    def remove(self, path: str) -> None: ...
+    def sync_directory(self, path: str) -> None: ...
+    def bytes_free(self) -> int: ...
+
+
+class PosixFile:
+    """A file of a real directory. Unbuffered: the writer already hands over large pieces."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def write(self, octets: bytes | memoryview) -> None:
+        rest = memoryview(octets)
+        while rest:  # a raw write may be short, for example when the disk is nearly full
+            rest = rest[self._file.write(rest) :]
+
+    def sync(self) -> None:
+        os.fdatasync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class PosixDisk:
+    """A directory of the machine's own file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def make_directory(self, path: str) -> None:
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+
+    def entries(self, path: str) -> list[Entry]:
+        with os.scandir(self.root / path) as found:
+            files = [Entry(each.name, each.stat().st_size) for each in found if each.is_file()]
+        return sorted(files)
+
+    def create(self, path: str) -> DiskFile:
+        return PosixFile(self.root / path)
+
+    def read(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def map(self, path: str) -> memoryview:
+        """Map a finished file read-only. The mapping outlives a later rename or removal of the file."""
+        with open(self.root / path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")  # mmap refuses empty files
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def rename(self, old: str, new: str) -> None:
+        (self.root / old).replace(self.root / new)
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink()
+
+    def sync_directory(self, path: str) -> None:
+        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def bytes_free(self) -> int:
+        return shutil.disk_usage(self.root).free

@@ -1,0 +1,1 @@
+"""I put them together and talk to people."""

@@ -1,0 +1,1 @@
+"""I turn intent into a checked Snapshot and hand it out."""

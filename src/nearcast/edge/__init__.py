@@ -1,0 +1,1 @@
+"""I serve from the cache and fill what is missing."""

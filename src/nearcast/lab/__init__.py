@@ -1,0 +1,1 @@
+"""I run a small internet on one machine."""

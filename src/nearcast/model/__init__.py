@@ -1,0 +1,1 @@
+"""I am the frozen nouns of a CDN and their Snapshot."""

@@ -1,0 +1,1 @@
+"""I turn a source into renditions, segments and manifests."""

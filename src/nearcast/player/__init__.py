@@ -1,0 +1,1 @@
+"""I watch, progressively or adaptively."""

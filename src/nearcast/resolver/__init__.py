@@ -1,0 +1,1 @@
+"""I find answers for a viewer's host, from the root down."""

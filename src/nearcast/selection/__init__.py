@@ -1,0 +1,1 @@
+"""I decide which content server answers whom."""

@@ -1,0 +1,1 @@
+"""I run protocols on real sockets: loops, listeners, workers, limits, shutdown, metrics."""

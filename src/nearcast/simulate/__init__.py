@@ -1,0 +1,1 @@
+"""I run the same programs in virtual time, under a seed."""

@@ -1,0 +1,1 @@
+"""I return text in capitals over UDP and TCP."""

@@ -1,0 +1,1 @@
+"""I turn bytes into values and back."""

@@ -1,0 +1,1 @@
+"""DASH and HLS manifests: written by the packager, read by the player."""
