@@ -1,0 +1,29 @@
+"""What a listener grants its peers. Every bound has its unit in its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bounds of one TCP listener.
+
+    `idle_seconds`: a connection on which nothing is received and nothing leaves is closed after it.
+    `write_buffer_bytes`: more unsent bytes than this pause the reading from that peer, so that a slow
+    reader costs bounded memory.
+    """
+
+    connections_max: int = 10_000
+    idle_seconds: float = 30.0
+    write_buffer_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds of one HTTP listener, on top of `StreamLimits`."""
+
+    head_bytes_max: int = 32 * 1024
+    body_bytes_max: int = 1024 * 1024
+    head_seconds_max: float = 10.0
+    requests_per_connection_max: int = 100_000

@@ -1,0 +1,87 @@
+"""UDP listeners: a datagram comes in, `answer` says what goes back.
+
+An answer that is known at once is returned as bytes; one that must be waited for is a coroutine, and
+the number of those under way is bounded (one more is dropped: UDP peers ask again). `None` is silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+Peer = tuple[str, int]
+Reply = bytes | None
+AnswerDatagram = Callable[[bytes, Peer], Reply | Coroutine[Any, Any, Reply]]
+
+
+class DatagramRoom(asyncio.DatagramProtocol):
+    """One bound UDP address."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self, answer: AnswerDatagram, waiting_max: int) -> None:
+        self._answer = answer
+        self._waiting_max = waiting_max
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
+        self.received_total = 0
+        self.dropped_total = 0
+
+    @property
+    def port(self) -> int:
+        """The port really bound."""
+        return int(self.transport.get_extra_info("sockname")[1])
+
+    async def drain(self, seconds: float) -> None:
+        if self._waiting:
+            await asyncio.wait(self._waiting, timeout=seconds)
+        self.abort()
+        await self._closed.wait()
+
+    def abort(self) -> None:
+        for task in self._waiting:
+            task.cancel()
+        self.transport.abort()
+
+    # --- asyncio.DatagramProtocol -----------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
+    def error_received(self, exc: Exception) -> None:
+        """A peer's port was unreachable: its affair."""
+
+    def datagram_received(self, data: bytes, addr: Peer) -> None:
+        self.received_total += 1
+        reply = self._answer(data, addr)
+        if reply is None:
+            return
+        if isinstance(reply, bytes):
+            self.transport.sendto(reply, addr)
+        elif len(self._waiting) >= self._waiting_max:
+            reply.close()
+            self.dropped_total += 1
+        else:
+            task = asyncio.ensure_future(self._reply_later(reply, addr))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+
+    async def _reply_later(self, reply: Coroutine[Any, Any, Reply], addr: Peer) -> None:
+        octets = await reply
+        if octets is not None and not self.transport.is_closing():
+            self.transport.sendto(octets, addr)
+
+
+async def listen_udp(
+    answer: AnswerDatagram, address: str, port: int, *, share_port: bool = False, waiting_max: int = 4096
+) -> DatagramRoom:
+    """Bind `address`:`port` and answer every datagram. An address that cannot be bound raises OSError."""
+    reuse = {"reuse_port": True} if share_port and hasattr(socket, "SO_REUSEPORT") else {}
+    _, room = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: DatagramRoom(answer, waiting_max), local_addr=(address, port), **reuse
+    )
+    return room

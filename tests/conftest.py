@@ -1,0 +1,29 @@
+"""What all tests share: peers (other people's programs) and the real footage beside the project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests whose peer program is missing; with NEARCAST_REQUIRE_PEERS=1 let them fail instead."""
+    if os.environ.get("NEARCAST_REQUIRE_PEERS") == "1":
+        return
+    for item in items:
+        missing = [name for mark in item.iter_markers("peer") for name in mark.args if not shutil.which(name)]
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}"))
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real footage: NEARCAST_MEDIA, else `../shared/media` beside the project."""
+    default = Path(__file__).parents[2] / "shared" / "media"
+    folder = Path(os.environ.get("NEARCAST_MEDIA", default))
+    if not folder.is_dir():
+        pytest.skip("no real footage here; set NEARCAST_MEDIA to a folder of it")
+    return folder
