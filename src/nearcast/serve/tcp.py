@@ -16,7 +16,6 @@ time as well.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 from nearcast.serve.limits import StreamLimits
@@ -127,15 +126,15 @@ class Room:
         self.conversations: set[Conversation] = set()
         self.accepted_total = 0
         self.refused_total = 0
-        self._server: asyncio.AbstractServer | None = None
+        self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
     @property
     def port(self) -> int:
         """The port really bound (asked for as 0, it is the kernel's choice)."""
-        assert isinstance(self._server, asyncio.AbstractServer)
-        return int(self._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
 
     def admit(self, conversation: Conversation) -> bool:
         if self.draining or len(self.conversations) >= self.limits.connections_max:
@@ -186,10 +185,6 @@ async def listen_tcp(
     """
     room = Room(limits or StreamLimits())
     room._server = await room.loop.create_server(
-        lambda: converse(room), address, port, backlog=1024, **_reuse(share_port)
+        lambda: converse(room), address, port, backlog=1024, reuse_port=share_port or None
     )
     return room
-
-
-def _reuse(share_port: bool) -> dict[str, bool]:
-    return {"reuse_port": True} if share_port and hasattr(socket, "SO_REUSEPORT") else {}

@@ -7,7 +7,6 @@ the number of those under way is bounded (one more is dropped: UDP peers ask aga
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -80,8 +79,7 @@ async def listen_udp(
     answer: AnswerDatagram, address: str, port: int, *, share_port: bool = False, waiting_max: int = 4096
 ) -> DatagramRoom:
     """Bind `address`:`port` and answer every datagram. An address that cannot be bound raises OSError."""
-    reuse = {"reuse_port": True} if share_port and hasattr(socket, "SO_REUSEPORT") else {}
     _, room = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: DatagramRoom(answer, waiting_max), local_addr=(address, port), **reuse
+        lambda: DatagramRoom(answer, waiting_max), local_addr=(address, port), reuse_port=share_port or None
     )
     return room
