@@ -21,6 +21,9 @@ from collections.abc import Callable
 from nearcast.serve.limits import StreamLimits
 
 
+Peer = tuple[str, int]
+
+
 class Conversation(asyncio.Protocol):
     """One TCP connection. Subclasses define `received`, and `ended`, `finish` where they need to."""
 
