@@ -1,0 +1,196 @@
+"""What an operator writes: the configuration of a CDN, and of the small internet the lab puts around it.
+
+Each option is declared once, here: name, type, unit, bounds, default, one sentence. Unknown keys are
+refused, objects are frozen. `read_config` reports every mistake at once, with its path and a remedy;
+what no single field can know (a server in a PoP that does not exist, an address used twice) is checked
+in `model.checks` in the same report.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
+
+def _domain(name: str) -> str:
+    plain = name.lower().rstrip(".")
+    if not plain or len(plain) > 253 or not all(_LABEL.fullmatch(label) for label in plain.split(".")):
+        raise ValueError('write a domain name of letters, digits and hyphens, such as "movie.test"')
+    return plain
+
+
+def _label(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise ValueError('write one DNS label of lower-case letters, digits and hyphens, such as "ia2"')
+    return name
+
+
+def _origin_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError('write scheme, address and port only, such as "http://127.0.40.1:8080"')
+    return url.rstrip("/")
+
+
+DomainName = Annotated[str, AfterValidator(_domain)]
+Label = Annotated[str, AfterValidator(_label)]
+OriginUrl = Annotated[str, AfterValidator(_origin_url)]
+Latitude = Annotated[float, Field(ge=-90, le=90, description="Degrees north.")]
+Longitude = Annotated[float, Field(ge=-180, le=180, description="Degrees east.")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+
+
+class Cdn(Noun):
+    """The CDN itself: its zone and how it answers."""
+
+    zone: DomainName
+    """The zone the request router is authoritative for; every content server is a name in it."""
+    router: IpAddress
+    """Address of the request router: DNS, HTTP redirects, and its administration."""
+    control: IpAddress
+    """Address of the control API and the status page."""
+    answer_ttl_seconds: int = Field(30, ge=0, le=86_400)
+    """How long resolvers may keep a selection; short, because health and load change."""
+    answer_addresses_max: int = Field(2, ge=1, le=8)
+    """How many content servers one answer names; two survive the loss of one."""
+    shards: int = Field(32, ge=1, le=4096)
+    """Into how many host names (s00.movie.cdn.test …) a distribution's titles are spread."""
+    spill_load: float = Field(0.8, gt=0, le=1)
+    """Load (fraction of capacity) from which a server's clients begin to spill to the next PoP."""
+
+
+class Health(Noun):
+    """How the router learns which content servers may be named."""
+
+    probe_seconds: float = Field(1.0, ge=0.05, le=60)
+    """Time between two probes of one content server."""
+    probe_timeout_seconds: float = Field(0.5, ge=0.05, le=30)
+    """A probe not answered by then has failed."""
+    failures_until_down: int = Field(2, ge=1, le=20)
+    """So many failed probes in a row take a server out of the answers."""
+    successes_until_up: int = Field(2, ge=1, le=20)
+    """So many good probes in a row bring it back."""
+
+
+class Place(Noun):
+    """A part of the map: client prefixes that are known to be there."""
+
+    name: str = Field(min_length=1, max_length=80)
+    """What people call it."""
+    latitude: Latitude
+    longitude: Longitude
+    prefixes: tuple[IpNetwork, ...] = ()
+    """Client networks located here."""
+
+
+class Pop(Noun):
+    """A point of presence: one location with content servers."""
+
+    name: Label
+    """Short name, also the stem of its servers' names."""
+    kind: Literal["isp", "ixp", "cloud"]
+    """Inside an ISP, at an Internet exchange point, or rented."""
+    place: str
+    """Name of the place it stands in."""
+    prefixes: tuple[IpNetwork, ...] = ()
+    """Networks of the ISP it stands in: their clients are served here first."""
+
+
+class ContentServer(Noun):
+    """One content server (edge) of a PoP."""
+
+    name: Label
+    """Its label below the CDN's zone: ia2 is ia2.cdn.test."""
+    pop: Label
+    """The PoP it stands in."""
+    address: IpAddress
+    """The address it serves from."""
+    failure_domain: str = ""
+    """What fails together with it (a rack, a switch); by default itself alone."""
+    capacity_megabits_per_second: float = Field(1000.0, gt=0)
+    """What it can send; load is measured against it."""
+    cache_megabytes: int = Field(1024, ge=1)
+    """Bytes its store may take on disk, in units of 10^6."""
+
+
+class Distribution(Noun):
+    """What one provider has on the CDN: host names, origin and policies."""
+
+    name: Label
+    """Its label below the CDN's zone: movie is handed over to as movie.cdn.test."""
+    hosts: tuple[DomainName, ...] = Field(min_length=1)
+    """The provider's host names that are handed over to the CDN by CNAME."""
+    origin: OriginUrl
+    """Where the truth is fetched from."""
+    fresh_seconds_default: int = Field(60, ge=0, le=31_536_000)
+    """How long an answer of the origin without Cache-Control is fresh."""
+    stale_if_error_seconds: int = Field(86_400, ge=0, le=31_536_000)
+    """How long after that it may still be served when the origin cannot be reached."""
+
+
+class Provider(Noun):
+    """The provider's own name server and web server."""
+
+    zone: DomainName
+    """The provider's zone, such as movie.test; its `www` is handed over to the CDN."""
+    address: IpAddress
+    """Address of its name server and of its web server (the apex cannot be a CNAME, RFC 1912 2.4)."""
+
+
+class Viewer(Noun):
+    """Somebody who watches in the demo."""
+
+    name: Label
+    """How the demo calls the viewer."""
+    place: str
+    """Where the viewer is."""
+    client: IpAddress
+    """The address that the resolver reports as client subnet."""
+    address: IpAddress
+    """The loopback address the viewer's program really sends from."""
+
+
+class Internet(Noun):
+    """The small internet that the lab puts around the CDN."""
+
+    resolver: IpAddress
+    """The viewers' local resolver."""
+    root: IpAddress
+    """The root name server."""
+    top: IpAddress
+    """The name server of the top-level domains used here."""
+    origin: IpAddress
+    """The origin server."""
+    dns_port: Port = 5300
+    """Port of every name server and of the resolver."""
+    http_port: Port = 8080
+    """Port of every web, content and origin server."""
+    admin_port: Port = 8081
+    """Port of the administration of every program."""
+    providers: tuple[Provider, ...] = Field(min_length=1)
+    viewers: tuple[Viewer, ...] = ()
+
+
+class Config(Noun):
+    """A whole configuration file."""
+
+    cdn: Cdn
+    health: Health = Health.model_validate({})
+    places: tuple[Place, ...] = Field(min_length=1)
+    pops: tuple[Pop, ...] = Field(min_length=1)
+    content_servers: tuple[ContentServer, ...] = Field(min_length=1)
+    distributions: tuple[Distribution, ...] = Field(min_length=1)
+    internet: Internet
