@@ -26,4 +26,5 @@ class HttpLimits:
     head_bytes_max: int = 32 * 1024
     body_bytes_max: int = 1024 * 1024
     head_seconds_max: float = 10.0
+    body_seconds_max: float = 30.0
     requests_per_connection_max: int = 100_000

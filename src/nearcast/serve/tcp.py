@@ -4,39 +4,48 @@ UDP and TCP differ in framing, not in meaning: DNS, HTTP and the uppercase appli
 `Conversation` with their framing and share everything that makes a public TCP server survive its peers:
 
 - a bound on connections (one more is closed at once),
-- an idle deadline, moved by every byte that arrives or leaves; one timer per connection that is
-  re-armed when it fires, not on every byte,
+- an idle deadline, moved by every byte that arrives; one timer per connection that is re-armed when
+  it fires, not on every byte, and that then grants more time if the unsent bytes have changed,
 - back-pressure: while the peer does not read what we wrote, we do not read what it writes,
 - drain: stop accepting, let `finish` end what is under way, reset what is left at the deadline.
 
-Only asyncio's own interfaces are used (`create_server`, `call_later`), so all of it runs in virtual
-time as well.
+Only asyncio's own interfaces are used (`create_server`, `call_at`), so all of it runs in virtual
+time as well. Two differences between loops are evened out here: after a half-close, asyncio tells the
+end again when reading is resumed and uvloop does not; and `abort` alone lets the kernel go on sending
+what it holds, so `reset` discards that first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
+import struct
 from collections.abc import Callable
+from typing import cast
 
 from nearcast.serve.limits import StreamLimits
 
-
 Peer = tuple[str, int]
+
+DISCARD_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends RST at once
 
 
 class Conversation(asyncio.Protocol):
     """One TCP connection. Subclasses define `received`, and `ended`, `finish` where they need to."""
 
     transport: asyncio.Transport
-    peer: tuple[str, int]
+    peer: Peer
 
     def __init__(self, room: Room) -> None:
         self.room = room
         self.loop = room.loop
         self.limits = room.limits
         self.peer_reads = True  # False while more than write_buffer_bytes wait for the peer
+        self._peer_ended = False
+        self._unsent = 0  # bytes, when the deadline was last looked at
         self._deadline = 0.0
-        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None  # None: never admitted
 
     # --- for subclasses -------------------------------------------------------------------------
     def started(self) -> None:
@@ -61,7 +70,17 @@ class Conversation(asyncio.Protocol):
         """The connection is gone, whoever ended it."""
 
     def expired(self) -> None:
-        """Nothing moved for `idle_seconds`. The default resets the connection."""
+        """Nothing moved for `idle_seconds`. The default resets the connection.
+
+        Whoever closes instead has `idle_seconds` more for what is unsent; then it is reset.
+        """
+        self.reset()
+
+    def reset(self) -> None:
+        """End the connection at once: what is unsent is discarded, here and in the kernel."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:  # in virtual time there is none
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD_UNSENT)
         self.transport.abort()
 
     def extend(self, seconds: float | None = None) -> None:
@@ -70,7 +89,7 @@ class Conversation(asyncio.Protocol):
 
     # --- asyncio.Protocol -----------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self.transport = transport
         peer = transport.get_extra_info("peername")
         if peer is None:  # gone before we looked
@@ -90,7 +109,9 @@ class Conversation(asyncio.Protocol):
         self.received(data)
 
     def eof_received(self) -> bool:
-        self.ended()
+        if not self._peer_ended:
+            self._peer_ended = True
+            self.ended()
         return True  # we close, not asyncio: the peer may have closed only its half
 
     def pause_writing(self) -> None:
@@ -100,21 +121,25 @@ class Conversation(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.peer_reads = True
         self.extend()
-        if not self.transport.is_closing():
+        if not self._peer_ended and not self.transport.is_closing():
             self.transport.resume_reading()
         self.writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
+        if self._deadline_timer is None:
+            return
+        self._deadline_timer.cancel()
         self.room.leave(self)
         self.lost(exc)
 
     def _look_at_deadline(self) -> None:
+        unsent, self._unsent = self._unsent, self.transport.get_write_buffer_size()
         if self.loop.time() >= self._deadline:
-            self.expired()
-            if self.transport.is_closing():
-                return
+            if self._unsent == unsent:
+                if self.transport.is_closing():  # closed, but the peer does not take the rest
+                    self.reset()
+                    return
+                self.expired()
             self.extend()
         self._deadline_timer = self.loop.call_at(self._deadline, self._look_at_deadline)
 
@@ -130,14 +155,14 @@ class Room:
         self.accepted_total = 0
         self.refused_total = 0
         self._server: asyncio.Server | None = None
+        self._port = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
     @property
     def port(self) -> int:
         """The port really bound (asked for as 0, it is the kernel's choice)."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port
 
     def admit(self, conversation: Conversation) -> bool:
         if self.draining or len(self.conversations) >= self.limits.connections_max:
@@ -164,13 +189,16 @@ class Room:
                 await self._empty.wait()
         except TimeoutError:
             self.abort()
+            await self._empty.wait()
+        if self._server is not None:
+            await self._server.wait_closed()
 
     def abort(self) -> None:
         self.draining = True
         if self._server is not None:
             self._server.close()
         for conversation in list(self.conversations):
-            conversation.transport.abort()
+            conversation.reset()
 
 
 async def listen_tcp(
@@ -180,14 +208,20 @@ async def listen_tcp(
     limits: StreamLimits | None = None,
     *,
     share_port: bool = False,
+    room: Room | None = None,
 ) -> Room:
     """Listen on `address`:`port`; `converse` makes the conversation of each connection.
 
     `share_port` sets SO_REUSEPORT, so that several workers share the port and the kernel spreads the
-    connections among them. An address that cannot be bound raises OSError.
+    connections among them. `room`: one made before, of a subclass; `limits` are then its own. An address
+    that cannot be bound raises OSError.
     """
-    room = Room(limits or StreamLimits())
-    room._server = await room.loop.create_server(
+    room = room or Room(limits or StreamLimits())
+    server = await room.loop.create_server(
         lambda: converse(room), address, port, backlog=1024, reuse_port=share_port or None
     )
+    if not server.sockets:  # asyncio passes over families that the machine does not have
+        raise OSError(errno.EAFNOSUPPORT, f"this machine has no address family for {address}")
+    room._port = int(server.sockets[0].getsockname()[1])
+    room._server = server
     return room

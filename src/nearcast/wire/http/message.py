@@ -29,6 +29,7 @@ class RequestHead:
     target: str
     fields: Fields
     keep_alive: bool = True
+    minor_version: int = 1  # of HTTP/1
 
     @property
     def path(self) -> str:
@@ -52,3 +53,4 @@ class ResponseHead:
 
     status: int
     fields: Fields
+    keep_alive: bool = True

@@ -1,0 +1,218 @@
+"""The client's end of one HTTP/1.1 connection: one request under way at a time.
+
+Back-pressure: body pieces wait in a bounded buffer; while it is full the connection is not read, and
+TCP slows the upstream down to the pace of whoever reads the pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nearcast.model.faults import UpstreamFault
+from nearcast.wire.http.body import Framing, UntilCloseFraming, response_framing
+from nearcast.wire.http.head import end_of_head, parse_response_head
+from nearcast.wire.http.message import ResponseHead
+
+if TYPE_CHECKING:
+    from nearcast.serve.http_client import ClientLimits
+
+
+def upstream_name(address: tuple[str, int]) -> str:
+    """How an upstream is named in faults."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Asks, and hands out the answer: `ask` gives its head, `piece` its body."""
+
+    def __init__(self, address: tuple[str, int], limits: ClientLimits) -> None:
+        self.address = address
+        self.complete = False  # the present response is here to its last byte
+        self.stale = False  # ended before any byte of the present answer
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._method = ""
+        self._unread = b""  # of a head
+        self._head: ResponseHead | None = None
+        self._framing: Framing | None = None
+        self._pieces: deque[bytes] = deque()
+        self._buffered = 0  # bytes in _pieces
+        self._held_back = False  # we do not read, because the buffer is full
+        self._fault: str | None = None  # why nothing more can come
+        self._waiter: asyncio.Future[None] | None = None
+        self._answered = False  # a byte of the present answer has come
+        self._ended: Callable[[UpstreamConnection], None] | None = None  # set while kept
+        self._timer: asyncio.TimerHandle | None = None  # of a kept connection
+
+    # --- for the client ---------------------------------------------------------------------------
+    async def ask(self, method: str, octets: bytes) -> ResponseHead:
+        """Send a request, whose octets are whole; wait for the head of the answer."""
+        assert self._transport is not None
+        self._method = method
+        self._head = self._framing = None
+        self.complete = self._answered = False
+        if self._fault is None:
+            self._transport.write(octets)
+        while self._head is None:
+            if self._fault is not None:
+                self.stale = not self._answered
+                raise UpstreamFault(upstream_name(self.address), self._fault)
+            await self._wait(self._limits.head_seconds, "no answer")
+        return self._head
+
+    async def piece(self) -> bytes | None:
+        """The next piece of the body, None after the last one."""
+        while not self._pieces:
+            if self.complete:
+                return None
+            if self._fault is not None:
+                raise UpstreamFault(upstream_name(self.address), self._fault, retry_safe=False)
+            await self._wait(self._limits.stall_seconds, "nothing more of the body", retry_safe=False)
+        piece = self._pieces.popleft()
+        self._buffered -= len(piece)
+        if self._held_back and self._buffered <= self._limits.buffer_bytes // 2:
+            self._held_back = False
+            assert self._transport is not None
+            self._transport.resume_reading()
+        return piece
+
+    @property
+    def reusable(self) -> bool:
+        """The connection can carry another request."""
+        return (
+            self.complete
+            and self._fault is None
+            and self._head is not None
+            and self._head.keep_alive
+            and self._transport is not None
+            and self._transport.get_write_buffer_size() == 0
+        )
+
+    def lay_down(self, ended: Callable[[UpstreamConnection], None]) -> None:
+        """Nobody uses the connection; `ended` is told when it closes meanwhile."""
+        self._pieces.clear()
+        self._buffered = 0
+        if self._held_back:
+            self._held_back = False
+            assert self._transport is not None
+            self._transport.resume_reading()
+        self._ended = ended
+        self._timer = self._loop.call_later(self._limits.kept_seconds, self.close)
+
+    def take_up(self) -> bool:
+        """Use the connection again; false when it has ended."""
+        self._ended = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return self._fault is None
+
+    def close(self) -> None:
+        """End the connection, whatever is under way."""
+        self._break("closed by us")
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- asyncio.Protocol -------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment] # uvloop's is no asyncio.Transport by class
+
+    def data_received(self, data: bytes) -> None:
+        if self._fault is not None:
+            return
+        if self._method == "" or self._ended is not None or self.complete:
+            self.close()  # an answer that nobody asked for
+            return
+        self._answered = True
+        try:
+            if self._framing is None:
+                self._take_head(data)
+            else:
+                self._take_body(self._framing, data)
+        except ValueError as fault:
+            self._break(str(fault))
+            self.close()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self._end("the connection was closed")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("the connection was reset" if exc is not None else "the connection was closed")
+
+    # --- from bytes to a response -----------------------------------------------------------------
+    def _take_head(self, data: bytes) -> None:
+        self._unread = unread = self._unread + data if self._unread else data
+        while True:
+            end = end_of_head(unread)
+            if end > self._limits.head_bytes_max or (end < 0 and len(unread) > self._limits.head_bytes_max):
+                raise ValueError(f"a response head of more than {self._limits.head_bytes_max} bytes")
+            if end < 0:
+                self._unread = unread
+                return
+            head = parse_response_head(unread[:end])
+            unread = unread[end:]
+            if head.status == 101:
+                raise ValueError("a change of protocol that nobody asked for")
+            if head.status >= 200:  # interim responses are skipped (RFC 9110 15.2)
+                break
+        self._unread = b""
+        self._framing = framing = response_framing(self._method, head.status, head.fields)
+        self._head = head
+        self._take_body(framing, unread)
+
+    def _take_body(self, framing: Framing, data: bytes) -> None:
+        content, rest = framing.take(data)
+        if content:
+            self._pieces.append(content)
+            self._buffered += len(content)
+            if self._buffered >= self._limits.buffer_bytes and not framing.complete:
+                self._held_back = True
+                assert self._transport is not None
+                self._transport.pause_reading()
+        self.complete = framing.complete
+        if rest:
+            self.close()  # the response stands, but what follows it is no answer to anything
+
+    def _end(self, sentence: str) -> None:
+        """The upstream sends no more."""
+        if isinstance(self._framing, UntilCloseFraming) and self._fault is None:
+            if sentence == "the connection was closed":
+                self.complete = True
+        elif self._framing is not None and not self.complete:
+            sentence = f"the body broke off: {sentence}"
+        self._break(sentence)
+
+    def _break(self, sentence: str) -> None:
+        if self._fault is None:
+            self._fault = sentence
+        ended, self._ended = self._ended, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if ended is not None:
+            ended(self)
+        self._wake()
+
+    # --- waiting ----------------------------------------------------------------------------------
+    async def _wait(self, seconds: float, sentence: str, *, retry_safe: bool = True) -> None:
+        """Wait until something has changed; UpstreamFault after `seconds`."""
+        self._waiter = self._loop.create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._waiter
+        except TimeoutError:
+            source = upstream_name(self.address)
+            raise UpstreamFault(source, f"{sentence} within {seconds:g} s", retry_safe=retry_safe) from None
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,216 @@
+"""Heads of HTTP/1.1 messages: bytes to values and back (RFC 9112).
+
+A head is everything up to and including the empty line. Whoever reads a connection cuts the head out
+with `end_of_head` and hands it over whole; llhttp (through httptools) checks its grammar, strictly:
+CRLF only, no folded lines, no control characters, no space before a colon. What follows a head is
+framed by `wire.http.body`, never by the parser, so that there is one opinion about where a message
+ends. That, and refusing whatever two readers might frame differently, is the defence against request
+smuggling (RFC 9112 11.2):
+
+- both Content-Length and Transfer-Encoding, or several Content-Lengths: refused;
+- a transfer coding other than "chunked" alone, or any in HTTP/1.0: refused;
+- no Host, several, or one that is no host: refused (RFC 9112 3.2);
+- a head that llhttp would end earlier than `end_of_head`: refused.
+
+Writing cannot be tricked into a second field or a second message: a value with CR, LF or NUL raises
+ValueError (our fault, not the peer's).
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import httptools
+
+from nearcast.wire.http.message import Fields, HttpFault, RequestHead, ResponseHead
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(r"[!-\"$-~]+")  # visible ASCII without "#": a fragment is never sent
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
+_FIELD_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n" for code, phrase in REASONS.items()}
+
+
+def end_of_head(octets: bytes, start: int = 0) -> int:
+    """The index after the head that begins at `start`, or -1 when it is not all here yet.
+
+    A bare LF may end a head as well: such a head is cut here and refused by the parser, so that its
+    sender gets an answer instead of a time-out.
+    """
+    end = octets.find(b"\r\n\r\n", start)
+    if end >= 0:
+        end += 4
+    bare = octets.find(b"\n\n", start, end if end >= 0 else len(octets))
+    return bare + 2 if bare >= 0 else end
+
+
+class _Gathered:
+    """What llhttp reports about one head."""
+
+    __slots__ = ("complete", "extra", "fields", "hosts", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.fields: dict[str, str] = {}
+        self.hosts = 0
+        self.complete = False
+        self.extra = False  # something came after the head: its end is in dispute
+
+    def on_message_begin(self) -> None:
+        self.extra = self.complete
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1").lower()
+        text = value.strip(b" \t").decode("latin-1")
+        fields = self.fields
+        if key in fields:
+            text = f"{fields[key]}, {text}"
+        if key == "host":
+            self.hosts += 1
+        fields[key] = text
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self.extra = True
+
+
+def parse_request_head(octets: bytes) -> RequestHead:
+    """The request whose whole head is `octets`. Raises HttpFault with the status to answer.
+
+    The target comes out in origin form or as `*`; the authority of an absolute-form target replaces
+    the Host field (RFC 9112 3.2.2).
+    """
+    line, _, _ = octets.partition(b"\r\n")
+    method, target, minor = _request_line(line)
+    gathered = _Gathered()
+    parser = httptools.HttpRequestParser(gathered)
+    try:
+        try:
+            parser.feed_data(octets)
+        except httptools.HttpParserInvalidMethodError:
+            # llhttp knows a list of methods; the application decides about the others. The method
+            # has no part in the framing of a request, so any known one may stand in for it.
+            gathered = _Gathered()
+            httptools.HttpRequestParser(gathered).feed_data(b"GET" + octets[len(method) :])
+    except httptools.HttpParserUpgrade:
+        pass  # we never switch protocols: an Upgrade field is ignored (RFC 9110 7.8)
+    except httptools.HttpParserError as fault:
+        if not _unknown_coding(gathered):
+            raise HttpFault(400, f"The request's head is malformed: {fault}.") from None
+    if gathered.extra or not gathered.complete:
+        raise HttpFault(400, "The request's head is malformed.")
+    fields = gathered.fields
+    target = _origin_form(method, target, gathered)
+    host = fields.get("host")
+    if gathered.hosts > 1 or (host is None and minor == 1):
+        raise HttpFault(400, "A request has exactly one Host field.")
+    if host is not None and not _HOST.fullmatch(host):
+        raise HttpFault(400, "The Host field is no host.")
+    if "transfer-encoding" in fields:
+        _check_coding(fields, minor)
+    elif "content-length" in fields and not _DIGITS.fullmatch(fields["content-length"]):
+        raise HttpFault(400, "Content-Length is no single number.")
+    return RequestHead(method, target, fields, _keep_alive(fields, minor), minor)
+
+
+def _request_line(line: bytes) -> tuple[str, str, int]:
+    parts = line.decode("latin-1").split(" ")
+    if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
+        raise HttpFault(400, "The request line is malformed.")
+    method, target, version = parts
+    if version == "HTTP/1.1":
+        return method, target, 1
+    if version == "HTTP/1.0":
+        return method, target, 0
+    if version.startswith("HTTP/"):
+        raise HttpFault(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+    raise HttpFault(400, "The request line is malformed.")
+
+
+def _origin_form(method: str, target: str, gathered: _Gathered) -> str:
+    if target.startswith("/"):
+        return target
+    if target == "*" and method == "OPTIONS":
+        return target
+    if method == "CONNECT":
+        raise HttpFault(501, "This server opens no tunnels.")
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or not absolute[1] or "@" in absolute[1]:
+        raise HttpFault(400, "The target is neither a path nor an http URL.")
+    gathered.fields["host"] = absolute[1]
+    if not absolute[2]:
+        return "*" if method == "OPTIONS" else "/"
+    return absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
+
+
+def _unknown_coding(gathered: _Gathered) -> bool:
+    """llhttp refuses unknown transfer codings; `_check_coding` has the better status for them."""
+    fields = gathered.fields
+    return gathered.complete and "transfer-encoding" in fields and "content-length" not in fields
+
+
+def _check_coding(fields: Fields, minor: int) -> None:
+    if "content-length" in fields or minor == 0:
+        raise HttpFault(400, "Content-Length or HTTP/1.0 beside Transfer-Encoding: the end is in doubt.")
+    if fields["transfer-encoding"].lower() != "chunked":
+        raise HttpFault(501, "The only transfer coding here is chunked.")
+
+
+def _keep_alive(fields: Fields, minor: int) -> bool:
+    connection = fields.get("connection")
+    if connection is None:
+        return minor == 1
+    options = {option.strip() for option in connection.lower().split(",")}
+    return "close" not in options and (minor == 1 or "keep-alive" in options)
+
+
+def parse_response_head(octets: bytes) -> ResponseHead:
+    """The response whose whole head is `octets`. Raises ValueError when it is malformed."""
+    gathered = _Gathered()
+    parser = httptools.HttpResponseParser(gathered)
+    try:
+        parser.feed_data(octets)
+    except httptools.HttpParserUpgrade:
+        pass  # a 101 that nobody asked for; the caller refuses it
+    except httptools.HttpParserError as fault:
+        raise ValueError(f"malformed response head: {fault}") from None
+    version = octets[:8]
+    if gathered.extra or not gathered.complete or version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise ValueError("malformed response head")
+    fields = gathered.fields
+    if "transfer-encoding" in fields and "content-length" in fields:
+        raise ValueError("both Content-Length and Transfer-Encoding: the body's end is in doubt")
+    keep_alive = _keep_alive(fields, 1 if version == b"HTTP/1.1" else 0)
+    return ResponseHead(parser.get_status_code(), fields, keep_alive)
+
+
+def encode_request_head(method: str, target: str, fields: Fields) -> bytes:
+    """A request's head, in HTTP/1.1. ValueError when a part would change the message's structure."""
+    if not _TOKEN.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise ValueError(f"no method and target: {method!r} {target!r}")
+    return f"{method} {target} HTTP/1.1\r\n{field_lines(fields)}\r\n".encode("latin-1")
+
+
+def encode_response_head(status: int, fields: Fields, more: str = "") -> bytes:
+    """A response's head; `more` are further field lines, already checked and with their CRLF."""
+    line = _STATUS_LINES.get(status) or f"HTTP/1.1 {int(status):03} \r\n"
+    return f"{line}{field_lines(fields)}{more}\r\n".encode("latin-1")
+
+
+def field_lines(fields: Fields) -> str:
+    """The lines of `fields`, each with its CRLF. ValueError on a name or value that is none."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+    # Every line ends in CRLF and has no other control character, so lines and fields correspond.
+    if not _FIELD_LINES.fullmatch(lines) or lines.count("\n") != len(fields):
+        raise ValueError(f"a field name or value with forbidden characters in {dict(fields)!r}")
+    return lines
