@@ -26,10 +26,10 @@ def cross_check(config: Config) -> Iterator[Mistake]:
     yield from _unique("pops.{}.name", (pop.name for pop in config.pops))
     yield from _unique("distributions.{}.name", (each.name for each in config.distributions))
     yield from _unique("content_servers.{}.name", (server.name for server in config.content_servers))
-    yield from _unique("content_servers.{}.address", (str(each.address) for each in config.content_servers))
     yield from _unique(
         "distributions.hosts.{}", (host for each in config.distributions for host in each.hosts)
     )
+    yield from _one_program_per_address(config)
     yield from _names_below_the_zone(config)
     yield from _ports(config)
 
@@ -44,6 +44,26 @@ def _unique(path: str, values: Iterable[str]) -> Iterator[Mistake]:
         if value in first:
             yield Mistake(path.format(index), value, f"already used by number {first[value]}; choose another")
         first.setdefault(value, index)
+
+
+def _one_program_per_address(config: Config) -> Iterator[Mistake]:
+    """All programs of a kind of port share its number, so each needs an address of its own."""
+    internet = config.internet
+    used: dict[str, str] = {}
+    for path, address in (
+        ("cdn.router", config.cdn.router),
+        ("cdn.control", config.cdn.control),
+        *((f"content_servers.{n}.address", each.address) for n, each in enumerate(config.content_servers)),
+        ("internet.resolver", internet.resolver),
+        ("internet.root", internet.root),
+        ("internet.top", internet.top),
+        ("internet.origin", internet.origin),
+        *((f"internet.providers.{n}.address", each.address) for n, each in enumerate(internet.providers)),
+    ):
+        text = str(address)
+        if text in used:
+            yield Mistake(path, text, f"already the address of {used[text]}; choose another")
+        used.setdefault(text, path)
 
 
 def _names_below_the_zone(config: Config) -> Iterator[Mistake]:

@@ -9,14 +9,11 @@ in `model.checks` in the same report.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-IpAddress = IPv4Address | IPv6Address
-IpNetwork = IPv4Network | IPv6Network
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
@@ -41,6 +38,27 @@ def _origin_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _address(text: object) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(str(text))
+    except ValueError:
+        raise ValueError('write an IPv4 or IPv6 address, such as "192.0.2.1"') from None
+
+
+def _network(text: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(text))
+    except ValueError as fault:
+        raise ValueError(f'write a network such as "192.0.2.0/24": {fault}') from None
+
+
+# Validated by hand, because a union of both families would report every mistake twice.
+IpAddress = Annotated[
+    IPv4Address | IPv6Address, PlainValidator(_address), WithJsonSchema({"type": "string", "format": "ip"})
+]
+IpNetwork = Annotated[
+    IPv4Network | IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string", "format": "cidr"})
+]
 DomainName = Annotated[str, AfterValidator(_domain)]
 Label = Annotated[str, AfterValidator(_label)]
 OriginUrl = Annotated[str, AfterValidator(_origin_url)]

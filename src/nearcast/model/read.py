@@ -45,7 +45,7 @@ def parse_config(text: str, source: str = "configuration") -> Config:
 
 
 def _mistake(error: Any) -> Mistake:
-    path = ".".join(str(part) for part in error["loc"] if not _is_union_branch(part)) or "file"
+    path = ".".join(str(part) for part in error["loc"]) or "file"
     match error["type"]:
         case "missing":
             return Mistake(path, None, "missing; it is required")
@@ -54,8 +54,3 @@ def _mistake(error: Any) -> Mistake:
         case "value_error":
             return Mistake(path, error["input"], str(error["ctx"]["error"]))
     return Mistake(path, error["input"], error["msg"])
-
-
-def _is_union_branch(part: object) -> bool:
-    """pydantic names the branch of a union (`IPv4Address`) as if it were a part of the path."""
-    return isinstance(part, str) and part.startswith(("IPv4", "IPv6", "function-", "is-instance"))

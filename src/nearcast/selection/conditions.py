@@ -7,8 +7,7 @@ learns something new (the router's probes) makes new Conditions; nobody changes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Conditions:
     """The condition of every server by name; a server nobody has probed yet counts as healthy."""
 
     number: int = 0
-    servers: Mapping[str, Condition] = MappingProxyType({})
+    servers: Mapping[str, Condition] = field(default_factory=dict)
 
     def of(self, server: str) -> Condition:
         return self.servers.get(server, UNKNOWN)
