@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from nearcast.model.config import Config, Distribution, IpAddress, IpNetwork, Place
+from nearcast.model.config import Config, Distribution, IpNetwork, Place
 from nearcast.model.prefixes import PrefixTable
 
 
@@ -163,8 +163,3 @@ def _routing_zones(config: Config, places: Mapping[str, Place]) -> Iterator[tupl
     for place in config.places:
         for prefix in place.prefixes:
             yield prefix, RoutingZone(place.name, place, None, f"prefix {prefix} lies in {place.name}")
-
-
-def address_text(address: IpAddress) -> str:
-    """An address as it stands in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    return f"[{address}]" if address.version == 6 else str(address)

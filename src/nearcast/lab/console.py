@@ -1,0 +1,52 @@
+"""The lab's console: other terminals ask a running lab to kill a program, start it again, or report.
+
+One JSON document per line, both ways, over a Unix socket in the lab's folder:
+
+    {"do": "kill", "name": "ia2"}      →  {"ok": true, "said": "ia2 was killed"}
+    {"do": "status"}                   →  {"ok": true, "dns_port": 5300, …, "programs": {"ia2": "up", …}}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+Order = dict[str, Any]
+Report = dict[str, Any]
+ORDER_BYTES_MAX = 4096
+ANSWER_SECONDS = 15.0
+
+
+async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -> asyncio.Server:
+    """Listen on `path`; each order that comes in is handed to `obey`."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            order = json.loads(await reader.readline())
+            report = await obey(order) if isinstance(order, dict) else {"ok": False, "said": "not an order"}
+        except (ValueError, asyncio.LimitOverrunError):
+            report = {"ok": False, "said": "an order is one line of JSON"}
+        writer.write(json.dumps(report).encode() + b"\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(converse, path, limit=ORDER_BYTES_MAX)
+    path.chmod(0o600)
+    return server
+
+
+def ask(path: Path, order: Order) -> Report:
+    """Send one order to the lab at `path` and wait for its report. Raises OSError when nobody answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        connection.connect(str(path))
+        connection.sendall(json.dumps(order).encode() + b"\n")
+        with connection.makefile("rb") as replies:
+            line = replies.readline()
+    if not line:
+        raise ConnectionResetError("the lab ended while it was asked")
+    report: Report = json.loads(line)
+    return report

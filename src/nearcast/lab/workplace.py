@@ -1,0 +1,66 @@
+"""The lab's temporary folder: titles, stores and the control socket; gone when the lab ends.
+
+Its name holds the process that owns it, so that a later lab removes what a killed one left behind, and
+so that commands in other terminals (`nearcast lab kill ia2`) find the labs that run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = "nearcast-lab-"
+
+
+class Workplace:
+    """A folder for one lab; use it in a `with` block."""
+
+    def __init__(self) -> None:
+        sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getuid()}-{os.getpid()}-"))
+        self.titles = self.path / "titles"
+        self.socket = self.path / "control.sock"
+        self._owner = os.getpid()
+
+    def store(self, server: str) -> Path:
+        """Where the content server called `server` keeps its objects."""
+        return self.path / "stores" / server
+
+    def __enter__(self) -> Workplace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() == self._owner:  # not in a forked worker that unwinds
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def running() -> Iterator[Path]:
+    """Control sockets of this user's running labs, newest first."""
+    alive = [folder for folder in _folders() if _is_alive(folder)]
+    for folder in sorted(alive, key=lambda each: each.stat().st_mtime, reverse=True):
+        if (folder / "control.sock").exists():
+            yield folder / "control.sock"
+
+
+def sweep() -> None:
+    """Remove the folders of labs that were killed."""
+    for folder in _folders():
+        if not _is_alive(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders() -> Iterator[Path]:
+    yield from Path(tempfile.gettempdir()).glob(f"{PREFIX}{os.getuid()}-*-*")
+
+
+def _is_alive(folder: Path) -> bool:
+    try:
+        os.kill(int(folder.name.removeprefix(PREFIX).split("-")[1]), 0)
+    except (ProcessLookupError, ValueError, IndexError):
+        return False
+    except PermissionError:
+        pass
+    return True
