@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Callable
 from typing import cast
 
@@ -28,6 +31,7 @@ from nearcast.serve.limits import StreamLimits
 
 Peer = tuple[str, int]
 
+TIMER_SECONDS = 0.001  # uvloop counts in milliseconds, and may call that much early
 DISCARD_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends RST at once
 
 
@@ -84,7 +88,7 @@ class Conversation(asyncio.Protocol):
         self.transport.abort()
 
     def extend(self, seconds: float | None = None) -> None:
-        """Move the idle deadline to `seconds` (default: `idle_seconds`) from now."""
+        """Move the idle deadline, to `seconds` (default: `idle_seconds`) from now, if that is later."""
         self._deadline = self.loop.time() + (self.limits.idle_seconds if seconds is None else seconds)
 
     # --- asyncio.Protocol -----------------------------------------------------------------------
@@ -133,8 +137,8 @@ class Conversation(asyncio.Protocol):
         self.lost(exc)
 
     def _look_at_deadline(self) -> None:
-        unsent, self._unsent = self._unsent, self.transport.get_write_buffer_size()
-        if self.loop.time() >= self._deadline:
+        if self.loop.time() + TIMER_SECONDS >= self._deadline:
+            unsent, self._unsent = self._unsent, self._unsent_bytes()
             if self._unsent == unsent:
                 if self.transport.is_closing():  # closed, but the peer does not take the rest
                     self.reset()
@@ -142,6 +146,15 @@ class Conversation(asyncio.Protocol):
                 self.expired()
             self.extend()
         self._deadline_timer = self.loop.call_at(self._deadline, self._look_at_deadline)
+
+    def _unsent_bytes(self) -> int:
+        """What the peer has not acknowledged: ours and the kernel's, which may hold megabytes for it."""
+        unsent = self.transport.get_write_buffer_size()
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+            unsent += int.from_bytes(queued, sys.byteorder)
+        return unsent
 
 
 class Room:

@@ -1,7 +1,9 @@
 """UDP listeners: a datagram comes in, `answer` says what goes back.
 
 An answer that is known at once is returned as bytes; one that must be waited for is a coroutine, and
-the number of those under way is bounded (one more is dropped: UDP peers ask again). `None` is silence.
+the number of those under way is bounded (one more is dropped: UDP peers ask again). `None` is silence,
+and so is an empty answer: asyncio does not send empty datagrams. When the kernel takes no more,
+answers are dropped, not hoarded.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class DatagramRoom(asyncio.DatagramProtocol):
         self._waiting_max = waiting_max
         self._waiting: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
+        self._draining = False
+        self._congested = False  # the kernel's buffer is full
         self.received_total = 0
         self.dropped_total = 0
 
@@ -34,12 +38,14 @@ class DatagramRoom(asyncio.DatagramProtocol):
         return int(self.transport.get_extra_info("sockname")[1])
 
     async def drain(self, seconds: float) -> None:
+        self._draining = True
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=seconds)
         self.abort()
         await self._closed.wait()
 
     def abort(self) -> None:
+        self._draining = True
         for task in self._waiting:
             task.cancel()
         self.transport.abort()
@@ -54,14 +60,20 @@ class DatagramRoom(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """A peer's port was unreachable: its affair."""
 
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         self.received_total += 1
         reply = self._answer(data, addr)
         if reply is None:
             return
         if isinstance(reply, bytes):
-            self.transport.sendto(reply, addr)
-        elif len(self._waiting) >= self._waiting_max:
+            self._send(reply, addr)
+        elif self._draining or len(self._waiting) >= self._waiting_max:
             reply.close()
             self.dropped_total += 1
         else:
@@ -71,7 +83,13 @@ class DatagramRoom(asyncio.DatagramProtocol):
 
     async def _reply_later(self, reply: Coroutine[Any, Any, Reply], addr: Peer) -> None:
         octets = await reply
-        if octets is not None and not self.transport.is_closing():
+        if octets is not None:
+            self._send(octets, addr)
+
+    def _send(self, octets: bytes, addr: Peer) -> None:
+        if self._congested or self.transport.is_closing():
+            self.dropped_total += 1
+        else:
             self.transport.sendto(octets, addr)
 
 
@@ -79,7 +97,15 @@ async def listen_udp(
     answer: AnswerDatagram, address: str, port: int, *, share_port: bool = False, waiting_max: int = 4096
 ) -> DatagramRoom:
     """Bind `address`:`port` and answer every datagram. An address that cannot be bound raises OSError."""
-    _, room = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: DatagramRoom(answer, waiting_max), local_addr=(address, port), reuse_port=share_port or None
-    )
+    make = asyncio.get_running_loop().create_datagram_endpoint
+    try:
+        _, room = await make(
+            lambda: DatagramRoom(answer, waiting_max),
+            local_addr=(address, port),
+            reuse_port=share_port or None,
+        )
+    except OSError as fault:
+        if fault.errno is None and isinstance(fault.__cause__, OSError):
+            raise fault.__cause__ from None  # uvloop hides the reason there
+        raise
     return room
