@@ -1,1 +1,1 @@
-"""DNS messages, names and record sets (RFC 1035, RFC 6891, RFC 7871)."""
+"""I turn DNS messages into values and back: names, questions, RRsets, replies, zones (RFC 1034, 1035)."""
