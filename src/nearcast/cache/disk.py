@@ -5,7 +5,8 @@ The store never opens a file itself. It asks a `Disk`, so that the same store ru
 
 Rules every `Disk` keeps: paths are relative, `/`-separated names below one root; `rename` is atomic;
 bytes are durable only after `sync` of the file *and* `sync_directory` of its folder; every fault is an
-`OSError` with its errno (ENOSPC, EIO, EROFS, ENOENT).
+`OSError` with its errno (ENOSPC, EIO, EROFS, ENOENT). `map` shows a file as far as it is written, also
+while it is still open for writing, and stays valid after the file was renamed, replaced or removed.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class PosixDisk:
         return (self.root / path).read_bytes()
 
     def map(self, path: str) -> memoryview:
-        """Map a finished file read-only. The mapping outlives a later rename or removal of the file."""
+        """Map a file read-only, as far as it is written now."""
         with open(self.root / path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 return memoryview(b"")  # mmap refuses empty files
