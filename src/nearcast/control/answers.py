@@ -1,0 +1,271 @@
+"""What the control API answers: every field with its unit and one sentence, so that OpenAPI is worth reading.
+
+What the router and the content servers report is read leniently (unknown fields are dropped): they may
+be newer than we are. A program that cannot be reached is part of an answer (`trouble`), not an error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class PlaceAnswer(Answer):
+    """A point on the map."""
+
+    name: str
+    """What people call it."""
+    latitude: float
+    """Degrees north."""
+    longitude: float
+    """Degrees east."""
+
+
+class Statistics(Answer):
+    """What a content server has counted since it started."""
+
+    requests: Count = 0
+    """Requests answered."""
+    hits: Count = 0
+    """Answered from the cache."""
+    misses: Count = 0
+    """Had to be fetched from upstream."""
+    stale: Count = 0
+    """Answered with a stale object because upstream could not be reached."""
+    collapsed: Count = 0
+    """Misses that waited for a fill that was already under way."""
+    errors: Count = 0
+    """Answered with 5xx."""
+    fills: Count = 0
+    """Requests sent upstream."""
+    bytes_sent: Count = 0
+    """Body bytes sent to viewers."""
+    bytes_filled: Count = 0
+    """Body bytes fetched from upstream."""
+    cached_bytes: Count = 0
+    """Bytes in the store now."""
+    cache_bytes_max: Count = 0
+    """Bytes the store may take."""
+    objects: Count = 0
+    """Objects in the store now."""
+    load: float = 0.0
+    """Fraction of its capacity in use, as it measures itself."""
+
+
+class ServerStatus(Answer):
+    """One content server: what the router thinks of it and what it says of itself."""
+
+    name: str
+    host: str
+    """Its DNS name."""
+    address: str
+    """The address it serves from."""
+    http_port: int
+    healthy: bool | None
+    """May the router name it? null when the router cannot be asked."""
+    load: float | None
+    """Load the router decides with, 0 … 1 of capacity."""
+    why: str
+    """How the router knows."""
+    hit_ratio: Ratio | None
+    """hits ÷ requests; null before the first request."""
+    statistics: Statistics | None
+    """null when the server cannot be asked; `trouble` says why."""
+    trouble: str | None
+    """Why the server could not be asked, in words."""
+
+
+class PopStatus(Answer):
+    """One point of presence and its servers."""
+
+    name: str
+    kind: str
+    """`isp`, `ixp` or `cloud`."""
+    place: PlaceAnswer
+    servers: list[ServerStatus]
+
+
+class ViewerPlace(Answer):
+    """A viewer of the lab, for the map."""
+
+    name: str
+    client: str
+    """The address that the resolver reports as client subnet."""
+    place: PlaceAnswer | None
+
+
+class ChosenServer(Answer):
+    """A content server named in an answer, best first."""
+
+    name: str
+    host: str
+    address: str
+    pop: str
+
+
+class CandidateAnswer(Answer):
+    """A PoP as it stood in a decision."""
+
+    pop: str
+    kind: str
+    distance_km: float | None
+    """Great-circle distance from the client's place; null when that is unknown."""
+    load: float
+    """Mean load of its healthy servers, 0 … 1."""
+    healthy: int
+    """How many of its servers may be named."""
+    chosen: bool
+    reason: str
+    """What speaks for it or against it."""
+
+
+class DecisionAnswer(Answer):
+    """Which content servers answer a client, and why not the others."""
+
+    at: float | None = None
+    """Unix time of the decision, seconds."""
+    question: str = ""
+    """The name that was asked for."""
+    client: str = ""
+    """The client's address or subnet."""
+    zone: str
+    """The client's routing zone."""
+    zone_reason: str
+    """How the client was located."""
+    servers: list[ChosenServer]
+    """Empty when no content server is healthy."""
+    candidates: list[CandidateAnswer]
+    """Every PoP in order of preference."""
+    ttl_seconds: int
+    """How long a resolver may keep the answer."""
+    snapshot: int
+    """Number of the Snapshot decided from."""
+    conditions: int
+    """Number of the Conditions decided from."""
+
+
+class RouterStatus(Answer):
+    """The request router."""
+
+    address: str
+    conditions: int | None
+    """Number of the Conditions it decides from; null when it cannot be asked."""
+    trouble: str | None
+    """Why it could not be asked, in words."""
+
+
+class Totals(Answer):
+    """All content servers that could be asked, together."""
+
+    requests: Count
+    hits: Count
+    bytes_sent: Count
+    bytes_filled: Count
+    hit_ratio: Ratio | None
+    """hits ÷ requests; null before the first request."""
+
+
+class RenditionAnswer(Answer):
+    """One picture size and bit rate of a title."""
+
+    name: str
+    width: int
+    height: int
+    bandwidth: int
+    """Of the largest segment, bit/s."""
+
+
+class TitleAnswer(Answer):
+    """A title the CDN carries."""
+
+    key: str
+    """Its name in URLs and orders."""
+    name: str
+    """What people call it."""
+    site: str
+    """The distribution it belongs to."""
+    host: str
+    """The provider's host name that viewers use."""
+    seconds: float
+    """Length."""
+    renditions: list[RenditionAnswer]
+    objects: int
+    """How many files a warm fetches."""
+    watch_url: str
+    """The player page, through the router's redirect: works in a browser of this machine."""
+
+
+class StatusAnswer(Answer):
+    """The whole CDN at one moment."""
+
+    at: float
+    """Unix time, seconds."""
+    zone: str
+    """The CDN's DNS zone."""
+    snapshot: int
+    """Number of the Snapshot this control program holds."""
+    router: RouterStatus
+    pops: list[PopStatus]
+    viewers: list[ViewerPlace]
+    totals: Totals
+    decisions: list[DecisionAnswer]
+    """The router's latest decisions, newest first."""
+
+
+class Order(BaseModel):
+    """What to warm or purge: a title of the catalogue, or paths of a distribution."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    title: str | None = Field(None, examples=["clock"])
+    """Key of a title: all its files."""
+    site: str | None = None
+    """Distribution the targets belong to; may be left out when there is only one."""
+    targets: list[str] | None = Field(None, max_length=100_000)
+    """Paths such as `/clock/manifest.mpd`."""
+    servers: list[str] | None = None
+    """Only these content servers; by default all."""
+
+
+class PurgeOrder(Order):
+    """As `Order`, and `all` for everything of the distribution."""
+
+    all: bool = False
+    """Drop everything of the distribution."""
+
+
+class ServerDone(Answer):
+    """What one content server made of an order."""
+
+    server: str
+    done: bool
+    report: dict[str, object] | None
+    """Its own words about it."""
+    trouble: str | None
+    """Why not, in words."""
+
+
+class OrderDone(Answer):
+    """What became of an order."""
+
+    site: str
+    targets: int
+    """How many paths were ordered; 0 for a purge of everything."""
+    complete: bool
+    """Every server has done it."""
+    servers: list[ServerDone]
+
+
+class Refusal(Answer):
+    """Why a request was refused."""
+
+    detail: str
+    """One sentence with the remedy."""
