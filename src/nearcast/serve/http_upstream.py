@@ -158,8 +158,6 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             head = parse_response_head(unread[:end])
             unread = unread[end:]
-            if head.status == 101:
-                raise ValueError("a change of protocol that nobody asked for")
             if head.status >= 200:  # interim responses are skipped (RFC 9110 15.2)
                 break
         self._unread = b""

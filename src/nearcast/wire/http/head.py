@@ -176,12 +176,12 @@ def _keep_alive(fields: Fields, minor: int) -> bool:
 
 def parse_response_head(octets: bytes) -> ResponseHead:
     """The response whose whole head is `octets`. Raises ValueError when it is malformed."""
+    if octets[8:12] == b" 101":
+        raise ValueError("a change of protocol that nobody asked for")
     gathered = _Gathered()
     parser = httptools.HttpResponseParser(gathered)
     try:
         parser.feed_data(octets)
-    except httptools.HttpParserUpgrade:
-        pass  # a 101 that nobody asked for; the caller refuses it
     except httptools.HttpParserError as fault:
         raise ValueError(f"malformed response head: {fault}") from None
     version = octets[:8]

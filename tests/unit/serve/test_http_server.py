@@ -1,0 +1,688 @@
+"""Conversations with the HTTP server, as scripts: what comes in, and what must go out, byte for byte.
+
+The server's end is driven without sockets, on a loop whose clock the test moves by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from nearcast.model.faults import UpstreamFault
+from nearcast.serve.http_connection import LINGER_SECONDS, HttpConversation
+from nearcast.serve.http_server import Application, Exchange, HttpRoom
+from nearcast.serve.limits import HttpLimits, StreamLimits
+from nearcast.wire.http.message import HttpFault
+
+DATE = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+CLOCK = 784111777.5
+
+
+class Wire(asyncio.Transport):
+    """The transport of one conversation: `said` is what the server has written so far."""
+
+    def __init__(self, converse: Callable[[], HttpConversation]) -> None:
+        super().__init__({"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 80)})
+        self.said = b""
+        self.state = "open"  # half closed, closed, reset
+        self.reading = True
+        self.unsent = 0
+        self.conversation = converse()
+        self.conversation.connection_made(self)
+
+    async def hear(self, *pieces: bytes) -> bytes:
+        """Let the server hear `pieces` and work as long as it can; what it said since."""
+        before = len(self.said)
+        for piece in pieces:
+            if self.state in ("open", "half closed"):
+                self.conversation.data_received(piece)
+        await rest()
+        return self.said[before:]
+
+    async def hear_end(self) -> None:
+        self.conversation.eof_received()
+        await rest()
+
+    def fall_behind(self) -> None:
+        self.conversation.pause_writing()
+
+    async def catch_up(self) -> None:
+        self.conversation.resume_writing()
+        await rest()
+
+    # --- what the server may call -----------------------------------------------------------------
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert self.state == "open", f"written to a connection that is {self.state}"
+        self.said += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        assert self.state == "open"
+        self.state = "half closed"
+
+    def close(self) -> None:
+        if self.state in ("open", "half closed"):
+            self.state = "closed"
+            self.conversation.connection_lost(None)
+
+    def abort(self) -> None:
+        if self.state in ("open", "half closed"):
+            self.state = "reset"
+            self.conversation.connection_lost(None)
+
+    def is_closing(self) -> bool:
+        return self.state in ("closed", "reset")
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+async def rest() -> None:
+    for _ in range(8):
+        await asyncio.sleep(0)
+
+
+class Stage:
+    """A room with an application, time that stands still, and as many wires as wanted."""
+
+    def __init__(self, application: Application, limits: HttpLimits | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time()
+        self.loop.time = lambda: self.now  # type: ignore[method-assign]
+        self.room = HttpRoom(application, lambda: CLOCK, limits or HttpLimits(), StreamLimits())
+
+    def wire(self) -> Wire:
+        return Wire(lambda: HttpConversation(self.room))
+
+    async def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        await rest()
+
+
+def echo(exchange: Exchange) -> None:
+    request = exchange.request
+    text = f"{request.method} {request.target} {request.host} {exchange.body.decode()}"
+    exchange.respond(200, {"a": "b"}, text.encode())
+
+
+def answer(body: str, *, status: str = "200 OK", fields: str = "a: b\r\n", last: bool = False) -> bytes:
+    close = "connection: close\r\n" if last else ""
+    return f"HTTP/1.1 {status}\r\n{fields}{DATE}content-length: {len(body)}\r\n{close}\r\n{body}".encode()
+
+
+def refusal(status: str, sentence: str) -> bytes:
+    text = "content-type: text/plain; charset=utf-8\r\n"
+    return answer(sentence + "\n", status=status, fields=text, last=True)
+
+
+def play(scene: Callable[[], object]) -> None:
+    asyncio.run(scene())  # type: ignore[arg-type]
+
+
+GET = b"GET /a?b HTTP/1.1\r\nHost: X.test:80\r\n\r\n"
+GET_ANSWER = answer("GET /a?b x.test ")
+POST = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3;ext=1\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: t\r\n\r\n"
+)
+PIPELINED = GET + POST + CHUNKED + b"\r\n" + GET
+PIPELINED_ANSWER = GET_ANSWER + answer("POST /p x hello") + answer("POST /c x hello") + GET_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (GET, GET_ANSWER),
+        (b"\r\n" + GET, GET_ANSWER),
+        (POST, answer("POST /p x hello")),
+        (CHUNKED, answer("POST /c x hello")),
+        (PIPELINED, PIPELINED_ANSWER),
+        (b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", answer("BREW /pot x ")),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", answer("OPTIONS * x ")),
+        (b"GET http://y.test/z HTTP/1.1\r\nHost: x\r\n\r\n", answer("GET /z y.test ")),
+    ],
+)
+def test_a_request_is_answered_the_same_wherever_the_network_cuts_it(heard: bytes, said: bytes) -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        for cut in range(len(heard) + 1):
+            wire = stage.wire()
+            assert await wire.hear(heard[:cut], heard[cut:]) == said, f"cut at {cut}"
+            assert wire.state == "open"
+        wire = stage.wire()
+        assert await wire.hear(*(heard[at : at + 1] for at in range(len(heard)))) == said
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("heard", "status"),
+    [
+        (b"GET /a HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", "400 Bad Request"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "400 Bad Request",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            "400 Bad Request",
+        ),
+        (b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 Bad Request"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501 Not Implemented"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\nHost: a\n\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", "400 Bad Request"),
+        (b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        (b"GET /a\xff HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        (b"GET  /a HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        (b"GET /a\r\n\r\n", "400 Bad Request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400 Bad Request"),
+        (b"GET /a HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "501 Not Implemented"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 1000, "431 Request Header Fields Too Large"),
+        (
+            b"GET /a HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 1000 + b"\r\n\r\n",
+            "431 Request Header Fields Too Large",
+        ),
+        (b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", "413 Request Entity Too Large"),
+        (
+            b"PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + b"x" * 255,
+            "413 Request Entity Too Large",
+        ),
+        (
+            b"PUT /a HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 1\r\n\r\n",
+            "417 Expectation Failed",
+        ),
+    ],
+)
+def test_what_two_readers_might_understand_differently_is_refused(heard: bytes, status: str) -> None:
+    async def scene() -> None:
+        stage = Stage(echo, HttpLimits(head_bytes_max=500, body_bytes_max=100))
+        for pieces in ([heard], [heard[:9], heard[9:]], [heard[at : at + 1] for at in range(len(heard))]):
+            wire = stage.wire()
+            said = await wire.hear(*pieces)
+            assert said.startswith(f"HTTP/1.1 {status}".encode()), said
+            assert b"connection: close\r\n" in said
+            assert wire.state == "half closed", "the peer may still be sending: its answer must survive"
+            assert await wire.hear(GET) == b"", "nothing after a refused request is understood"
+            await stage.pass_time(LINGER_SECONDS)
+            assert wire.state == "closed"
+        assert stage.room.counters.refused_total == 3
+
+    play(scene)
+
+
+def test_a_head_request_gets_the_head_alone() -> None:
+    async def scene() -> None:
+        wire = Stage(echo).wire()
+        said = await wire.hear(GET.replace(b"GET", b"HEAD"))
+        assert said == answer("HEAD /a?b x.test ").removesuffix(b"HEAD /a?b x.test ")
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("status", "line"), [(204, b"204 No Content"), (304, b"304 Not Modified")])
+def test_some_statuses_have_no_body(status: int, line: bytes) -> None:
+    async def scene() -> None:
+        wire = Stage(lambda exchange: exchange.respond(status, {"etag": '"e"'}, b"ignored")).wire()
+        assert await wire.hear(GET) == b"HTTP/1.1 " + line + b'\r\netag: "e"\r\n' + DATE.encode() + b"\r\n"
+
+    play(scene)
+
+
+def test_who_expects_100_continue_gets_it_before_the_body() -> None:
+    async def scene() -> None:
+        head = b"PUT /p HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        wire = Stage(echo).wire()
+        assert await wire.hear(head) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await wire.hear(b"hi") == answer("PUT /p x hi")
+        assert await wire.hear(head + b"hi") == answer("PUT /p x hi"), "the body is here already"
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("heard", "fields"),
+    [
+        (b"GET / HTTP/1.0\r\n\r\n", b"connection: close\r\n"),
+        (b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", b"connection: keep-alive\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: foo, Close\r\n\r\n", b"connection: close\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", b""),
+    ],
+)
+def test_the_connection_lives_as_long_as_both_want(heard: bytes, fields: bytes) -> None:
+    async def scene() -> None:
+        wire = Stage(lambda exchange: exchange.respond(200, {}, b"!")).wire()
+        said = await wire.hear(heard)
+        end = b"content-length: 1\r\n" + fields + b"\r\n!"
+        assert said == b"HTTP/1.1 200 OK\r\n" + DATE.encode() + end
+        assert wire.state == ("closed" if b"close" in fields else "open")
+
+    play(scene)
+
+
+def test_the_application_may_end_the_connection() -> None:
+    async def scene() -> None:
+        wire = Stage(lambda exchange: exchange.respond(200, {"connection": "close"})).wire()
+        assert (await wire.hear(GET)).count(b"connection: close\r\n") == 1
+        assert wire.state == "closed"
+
+    play(scene)
+
+
+def test_a_connection_carries_a_bounded_number_of_requests() -> None:
+    async def scene() -> None:
+        wire = Stage(echo, HttpLimits(requests_per_connection_max=2)).wire()
+        assert await wire.hear(GET) == GET_ANSWER
+        assert await wire.hear(GET) == answer("GET /a?b x.test ", last=True)
+        assert wire.state == "closed"
+
+    play(scene)
+
+
+def test_a_slow_head_is_refused_however_it_trickles() -> None:
+    async def scene() -> None:
+        stage = Stage(echo, HttpLimits(head_seconds_max=10))
+        wire = stage.wire()
+        await stage.pass_time(20)  # before its first byte a head takes no time
+        for octet in GET[:9]:
+            assert await wire.hear(bytes([octet])) == b""
+            await stage.pass_time(1)
+        assert wire.state == "open"
+        await stage.pass_time(1)
+        assert wire.said.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert wire.state == "half closed"
+
+    play(scene)
+
+
+def test_a_slow_body_is_refused() -> None:
+    async def scene() -> None:
+        stage = Stage(echo, HttpLimits(body_seconds_max=5))
+        wire = stage.wire()
+        assert await wire.hear(POST[:-1]) == b""
+        await stage.pass_time(5)
+        assert wire.said.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+    play(scene)
+
+
+def test_a_whole_request_leaves_no_clock_running() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        wire = stage.wire()
+        await wire.hear(GET[:5], GET[5:])
+        await wire.hear(POST[:-1], POST[-1:])
+        before = wire.said
+        await stage.pass_time(StreamLimits().idle_seconds - 1)
+        assert (wire.said, wire.state) == (before, "open")
+        await stage.pass_time(2)
+        assert (wire.said, wire.state) == (before, "closed"), "idle connections end without a word"
+
+    play(scene)
+
+
+def test_an_application_at_work_is_not_idle() -> None:
+    async def scene() -> None:
+        ready = asyncio.Event()
+
+        async def slow(exchange: Exchange) -> None:
+            await ready.wait()
+            echo(exchange)
+
+        stage = Stage(slow)
+        wire = stage.wire()
+        assert await wire.hear(GET) == b""
+        await stage.pass_time(100)
+        ready.set()
+        await rest()
+        assert wire.said == GET_ANSWER
+
+    play(scene)
+
+
+def test_requests_wait_for_their_turn_and_in_bounds() -> None:
+    async def scene() -> None:
+        turns: list[asyncio.Future[None]] = []
+
+        async def slow(exchange: Exchange) -> None:
+            turns.append(stage.loop.create_future())
+            await turns[-1]
+            echo(exchange)
+
+        stage = Stage(slow, HttpLimits(head_bytes_max=80))
+        wire = stage.wire()
+        assert await wire.hear(GET, POST) == b""
+        assert (len(turns), wire.reading) == (1, True)
+        await wire.hear(GET)
+        assert (len(turns), wire.reading) == (1, False), "it asks faster than it is answered"
+        for _ in range(3):
+            turns[-1].set_result(None)
+            await rest()
+        assert wire.said == GET_ANSWER + answer("POST /p x hello") + GET_ANSWER
+        assert wire.reading
+
+    play(scene)
+
+
+def test_a_peer_that_takes_no_answers_gets_no_further_ones() -> None:
+    async def scene() -> None:
+        wire = Stage(echo).wire()
+        wire.fall_behind()
+        assert await wire.hear(GET + GET) == b""
+        await wire.catch_up()
+        assert wire.said == GET_ANSWER * 2
+
+    play(scene)
+
+
+def test_a_peer_that_stopped_reading_is_reset_when_nothing_moves() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        wire = stage.wire()
+        await wire.hear(GET)
+        wire.unsent = 500_000
+        await stage.pass_time(31)
+        wire.unsent = 400_000
+        await stage.pass_time(31)
+        assert wire.state == "open", "slow, but it reads"
+        await stage.pass_time(31)
+        assert wire.state == "reset"
+
+    play(scene)
+
+
+def test_a_half_closed_peer_still_gets_its_answers() -> None:
+    async def scene() -> None:
+        ready = asyncio.Event()
+
+        async def slow(exchange: Exchange) -> None:
+            await ready.wait()
+            echo(exchange)
+
+        wire = Stage(slow).wire()
+        await wire.hear(GET + POST + GET[:7])
+        await wire.hear_end()
+        assert wire.state == "open"
+        ready.set()
+        await rest()
+        assert wire.said == GET_ANSWER + answer("POST /p x hello")
+        assert wire.state == "closed"
+
+    play(scene)
+
+
+def test_a_peer_that_is_gone_cancels_the_application() -> None:
+    async def scene() -> None:
+        fate: list[str] = []
+
+        async def slow(exchange: Exchange) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                fate.append("cancelled")
+                raise
+
+        wire = Stage(slow).wire()
+        await wire.hear(GET)
+        wire.abort()
+        await rest()
+        assert fate == ["cancelled"]
+
+    play(scene)
+
+
+async def stream(exchange: Exchange, *pieces: bytes, length: int | None) -> None:
+    exchange.begin(200, {}, length)
+    for piece in pieces:
+        await exchange.write(piece)
+    exchange.end()
+
+
+def test_a_body_of_unknown_length_goes_in_chunks() -> None:
+    async def scene() -> None:
+        stage = Stage(lambda exchange: stream(exchange, b"hello", b"", b"w" * 16, length=None))
+        head = f"HTTP/1.1 200 OK\r\n{DATE}".encode()
+        wire = stage.wire()
+        said = await wire.hear(GET)
+        chunks = b"5\r\nhello\r\n10\r\nwwwwwwwwwwwwwwww\r\n0\r\n\r\n"
+        assert said == head + b"transfer-encoding: chunked\r\n\r\n" + chunks
+        said = await wire.hear(GET.replace(b"GET", b"HEAD"))
+        assert said == head + b"transfer-encoding: chunked\r\n\r\n"
+        said = await wire.hear(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert said == head + b"connection: close\r\n\r\nhello" + b"w" * 16
+        assert wire.state == "closed"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("pieces", [(b"hell",), (b"hello", b"!")])
+def test_a_body_that_is_not_as_long_as_announced_breaks_the_connection(
+    pieces: tuple[bytes, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        stage = Stage(lambda exchange: stream(exchange, *pieces, length=5))
+        wire = stage.wire()
+        said = await wire.hear(GET)
+        assert said.endswith(b"\r\n\r\n" + pieces[0])
+        assert wire.state == "reset"
+        assert (stage.room.counters.crashes_total, stage.room.counters.broken_off_total) == (1, 1)
+
+    play(scene)
+    assert "announced" in caplog.text
+
+
+def test_writing_waits_for_a_peer_that_has_fallen_behind() -> None:
+    async def scene() -> None:
+        wire = Stage(lambda exchange: stream(exchange, b"one", b"two", length=6)).wire()
+        wire.conversation.data_received(GET)
+        wire.fall_behind()
+        await rest()
+        assert wire.said.endswith(b"one")
+        await wire.catch_up()
+        assert wire.said.endswith(b"onetwo")
+
+    play(scene)
+
+
+def test_waiting_for_a_peer_ends_when_it_is_gone() -> None:
+    async def scene() -> None:
+        fate: list[BaseException] = []
+
+        async def application(exchange: Exchange) -> None:
+            try:
+                await asyncio.shield(stream(exchange, b"one", b"two", length=6))
+            except BaseException as fault:
+                fate.append(fault)
+                raise
+
+        stage = Stage(application)
+        wire = stage.wire()
+        wire.conversation.data_received(GET)
+        wire.fall_behind()
+        await rest()
+        wire.abort()
+        await rest()
+        assert len(fate) == 1
+        assert stage.room.counters.crashes_total == 0
+
+    play(scene)
+
+
+def crash(exchange: Exchange) -> None:
+    raise KeyError("ours")
+
+
+async def crash_later(exchange: Exchange) -> None:
+    await asyncio.sleep(0)
+    raise KeyError("ours")
+
+
+async def crash_midway(exchange: Exchange) -> None:
+    exchange.begin(200, {}, 5)
+    raise KeyError("ours")
+
+
+def forget(exchange: Exchange) -> None:
+    pass
+
+
+def inject(exchange: Exchange) -> None:
+    exchange.respond(200, {"location": "/\r\nset-cookie: a=b"})
+
+
+@pytest.mark.parametrize("application", [crash, crash_later, forget, inject])
+def test_a_crash_of_the_application_is_our_fault(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        stage = Stage(application)
+        wire = stage.wire()
+        said = await wire.hear(GET + GET)
+        assert said == refusal("500 Internal Server Error", "This server made a mistake.")
+        assert stage.room.counters.crashes_total == 1
+        assert stage.room.counters.requests_total[5] == 1
+        await stage.pass_time(LINGER_SECONDS)
+        assert wire.state == "closed"
+
+    play(scene)
+    assert "the application crashed on GET /a?b" in caplog.text
+
+
+@pytest.mark.parametrize("fault", [KeyError("ours"), UpstreamFault("a", "gone"), HttpFault(400, "yours")])
+def test_an_answer_that_has_begun_is_broken_off(fault: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    async def application(exchange: Exchange) -> None:
+        exchange.begin(200, {}, 5)
+        raise fault
+
+    async def scene() -> None:
+        wire = Stage(application).wire()
+        assert (await wire.hear(GET)).endswith(b"content-length: 5\r\n\r\n")
+        assert wire.state == "reset"
+
+    play(scene)
+    assert bool(caplog.records) == isinstance(fault, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "text"),
+    [
+        (HttpFault(404, "Not here."), b"404 Not Found", b"Not here.\n"),
+        (UpstreamFault("10.0.0.1:80", "no answer"), b"502 Bad Gateway", b"10.0.0.1:80: no answer\n"),
+    ],
+)
+def test_faults_of_others_are_answered_and_the_connection_lives(
+    fault: Exception, line: bytes, text: bytes
+) -> None:
+    def application(exchange: Exchange) -> None:
+        raise fault
+
+    async def scene() -> None:
+        stage = Stage(application)
+        wire = stage.wire()
+        said = await wire.hear(GET)
+        assert said.startswith(b"HTTP/1.1 " + line) and said.endswith(b"\r\n\r\n" + text)
+        assert (wire.state, stage.room.counters.crashes_total) == ("open", 0)
+
+    play(scene)
+
+
+def test_draining_ends_idle_connections_and_lets_others_finish() -> None:
+    async def scene() -> None:
+        ready = asyncio.Event()
+
+        async def slow(exchange: Exchange) -> None:
+            await ready.wait()
+            echo(exchange)
+
+        stage = Stage(slow)
+        idle, busy, halfway = stage.wire(), stage.wire(), stage.wire()
+        await busy.hear(GET + GET)
+        await halfway.hear(POST[:-2])
+        draining = asyncio.ensure_future(stage.room.drain(5))
+        await rest()
+        assert (idle.state, busy.state, halfway.state) == ("closed", "open", "open")
+        ready.set()
+        await halfway.hear(POST[-2:])
+        assert busy.said == answer("GET /a?b x.test ", last=True)
+        assert halfway.said == answer("POST /p x hello", last=True)
+        assert halfway.state == "closed"
+        await busy.hear_end()
+        await draining
+
+    play(scene)
+
+
+def test_answers_are_counted_and_told() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        told: list[tuple[str, int, int]] = []
+        stage.room.on_answered = lambda exchange: told.append(
+            (exchange.request.target, exchange.status, exchange.bytes_sent)
+        )
+        wire = stage.wire()
+        await wire.hear(GET, POST, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert told == [("/a?b", 200, 16), ("/p", 200, 15), ("/", 200, 0)]
+        assert stage.room.counters.requests_total == [0, 0, 3, 0, 0, 0]
+        assert stage.room.counters.bytes_sent_total == 31
+
+    play(scene)
+
+
+def test_an_exchange_knows_both_ends() -> None:
+    async def scene() -> None:
+        ends: list[object] = []
+
+        def application(exchange: Exchange) -> None:
+            ends.extend([exchange.peer, exchange.local])
+            exchange.respond(204, {})
+
+        await Stage(application).wire().hear(GET)
+        assert ends == [("192.0.2.7", 4711), ("192.0.2.1", 80)]
+
+    play(scene)
+
+
+def test_a_large_body_is_not_copied() -> None:
+    async def scene() -> None:
+        body = memoryview(bytes(100_000))
+        wire = Stage(lambda exchange: exchange.respond(200, {}, body)).wire()
+        pieces: list[object] = []
+        wire.writelines = lambda lines: pieces.extend(lines)  # type: ignore[method-assign, assignment]
+        await wire.hear(GET)
+        assert pieces[1] is body
+
+    play(scene)
+
+
+def test_nothing_is_logged_for_a_plain_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="nearcast")
+
+    async def scene() -> None:
+        await Stage(echo).wire().hear(GET)
+
+    play(scene)
+    assert not caplog.records
