@@ -1,0 +1,72 @@
+"""What a manifest says, whichever language it says it in: the nouns that DASH and HLS share.
+
+Times are exact fractions of seconds: DASH counts ticks of a timescale, HLS writes decimals, and sums of
+rounded numbers would drift apart over a long title.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+MANIFEST_BYTES_MAX = 16 * 1024 * 1024
+SEGMENTS_MAX = 500_000
+"""In all representations of a manifest: a day in ten renditions has fewer. A few bytes that stand for
+more are an attack."""
+
+
+class MalformedManifest(ValueError):
+    """The text is no manifest of a finished video that a player here could play; says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReference:
+    """Where a segment is, when it begins in the presentation, and how long it is."""
+
+    url: str
+    start: Fraction
+    seconds: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One rendition, or the sound. Unknown numbers are None.
+
+    In HLS the segments stand in a text of their own at `playlist_url`: until `hls.with_segments` has
+    read it, `segments` is empty and `init_url` None. In HLS `bandwidth` includes the sound's.
+    """
+
+    id: str
+    kind: Literal["video", "audio"]
+    bandwidth: int
+    codecs: str
+    init_url: str | None = None
+    segments: tuple[SegmentReference, ...] = ()
+    playlist_url: str | None = None
+    average_bandwidth: int | None = None
+    width: int | None = None
+    height: int | None = None
+    frame_rate: Fraction | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """A whole title as its manifest shows it. `seconds` is None while an HLS playlist has yet to say it."""
+
+    seconds: Fraction | None
+    representations: tuple[Representation, ...]
+
+    @property
+    def video(self) -> tuple[Representation, ...]:
+        """The renditions, smallest bandwidth first."""
+        chosen = (each for each in self.representations if each.kind == "video")
+        return tuple(sorted(chosen, key=lambda each: each.bandwidth))
+
+    @property
+    def audio(self) -> tuple[Representation, ...]:
+        """The sound, smallest bandwidth first."""
+        chosen = (each for each in self.representations if each.kind == "audio")
+        return tuple(sorted(chosen, key=lambda each: each.bandwidth))
