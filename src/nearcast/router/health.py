@@ -1,0 +1,162 @@
+"""The prober: how the router learns which content servers may be named, and how loaded they are.
+
+Every `probe_seconds` each server is asked GET /health on its administration port. So many failures in
+a row take it out of the answers, so many good probes in a row bring it back (`Health`); one that says
+it is draining is taken out at once, since it has said so itself. Connection refused, a timeout, a
+status other than 200 and a body that is not the expected JSON are all failures.
+
+What was learnt becomes new, numbered `Conditions`, and only when something changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nearcast.model.config import Health
+from nearcast.model.faults import UpstreamFault
+from nearcast.model.snapshot import Server, Snapshot
+from nearcast.selection.conditions import Condition, Conditions
+from nearcast.serve.http_client import ClientLimits, HttpClient
+
+HEALTH_BYTES_MAX = 64 * 1024
+LOAD_STEP = 0.01  # loads are rounded to it: less is no reason to decide anew
+
+
+@dataclass(slots=True)
+class Record:
+    """What the probes of one server have shown so far. A server nobody has probed yet counts as up."""
+
+    up: bool = True
+    failures: int = 0  # in a row
+    successes: int = 0  # in a row
+    load: float = 0.0  # 0 … 1 of capacity
+    why: str = "not probed yet"
+
+    def succeeded(self, load: float, health: Health) -> None:
+        self.failures = 0
+        self.successes += 1
+        self.load = round(load / LOAD_STEP) * LOAD_STEP
+        if self.up or self.successes >= health.successes_until_up:
+            self.up, self.why = True, "answers its probes"
+        else:
+            self.why = f"{self.successes} of {health.successes_until_up} good probes"
+
+    def failed(self, why: str, health: Health) -> None:
+        self.successes = 0
+        self.failures += 1
+        if self.failures >= health.failures_until_down:
+            self.up = False
+        self.why = why
+
+    def withdrew(self) -> None:
+        self.up, self.failures, self.successes, self.why = False, 0, 0, "drains"
+
+    def condition(self) -> Condition:
+        return Condition(self.up, self.load, self.why)
+
+
+class Prober:
+    """Probes the servers of one Snapshot until it is stopped; calls `changed` with each new Conditions."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        conditions: Conditions,
+        changed: Callable[[Conditions], None],
+        *,
+        rng: random.Random,
+        probes: Counter[tuple[str, str]],
+    ) -> None:
+        """`probes` counts by (server, "good" or "failed")."""
+        self._health = snapshot.config.health
+        self._conditions = conditions
+        self._changed = changed
+        self._rng = rng
+        self._probes = probes
+        self._records = {name: _resumed(conditions, name) for name in snapshot.servers}
+        seconds = self._health.probe_timeout_seconds
+        self._client = HttpClient(
+            ClientLimits(connect_seconds=seconds, head_seconds=seconds, stall_seconds=seconds)
+        )
+        self._tasks = [asyncio.create_task(self._watch(server)) for server in snapshot.servers.values()]
+
+    async def stop(self) -> None:
+        """End all probes."""
+        self.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+
+    def abort(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _watch(self, server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        # The first probes go out together, so that the first answers rest on them; then they spread.
+        due = loop.time() - self._rng.random() * self._health.probe_seconds
+        while True:
+            await self._probe(server)
+            due = max(due + self._health.probe_seconds, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _probe(self, server: Server) -> None:
+        record = self._records[server.name]
+        try:
+            async with asyncio.timeout(self._health.probe_timeout_seconds):
+                load, draining = await self._ask(server)
+        except (UpstreamFault, TimeoutError, ValueError) as fault:
+            record.failed(_said(fault), self._health)
+            self._probes[server.name, "failed"] += 1
+        else:
+            self._probes[server.name, "good"] += 1
+            if draining:
+                record.withdrew()
+            else:
+                record.succeeded(load, self._health)
+        self._tell()
+
+    async def _ask(self, server: Server) -> tuple[float, bool]:
+        """The server's load and whether it drains. ValueError when it does not say so properly."""
+        address = (server.address, server.admin_port)
+        async with self._client.request("GET", address, "/health", {"host": server.host}) as incoming:
+            body = await incoming.read(HEALTH_BYTES_MAX)
+            if incoming.head.status != 200:
+                raise ValueError(f"status {incoming.head.status}")
+        return read_health(body)
+
+    def _tell(self) -> None:
+        now = {name: record.condition() for name, record in self._records.items()}
+        if now != self._conditions.servers:
+            self._conditions = Conditions(self._conditions.number + 1, now)
+            self._changed(self._conditions)
+
+
+def read_health(body: bytes) -> tuple[float, bool]:
+    """Load and draining from a health page: `{"load": 0.03, "draining": false}`. Raises ValueError."""
+    try:
+        page = json.loads(body)
+    except RecursionError:
+        raise ValueError("its health page is nested without end") from None
+    load = page.get("load") if isinstance(page, dict) else None
+    if not isinstance(load, int | float) or isinstance(load, bool) or not 0 <= load < 1e6:
+        raise ValueError("its health page names no load")
+    return min(float(load), 1.0), page.get("draining") is True
+
+
+def _resumed(conditions: Conditions, name: str) -> Record:
+    """A server that both the old and the new Snapshot have keeps its record."""
+    known = conditions.of(name)
+    return Record(up=known.healthy, load=known.load, why=known.why)
+
+
+def _said(fault: Exception) -> str:
+    if isinstance(fault, UpstreamFault):
+        return fault.sentence
+    if isinstance(fault, TimeoutError):
+        return "did not answer in time"
+    return str(fault)

@@ -1,0 +1,144 @@
+"""The request router as a program: DNS, redirects and administration around one current Selector.
+
+A Selector is replaced whole, by a swap of one reference: when a new Snapshot comes (`swap`) and when
+the probes have learnt something. Queries and connections under way are not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from nearcast.model.snapshot import Snapshot
+from nearcast.router.authority import Authority
+from nearcast.router.decisions import conditions_json, decided_json
+from nearcast.router.health import Prober
+from nearcast.router.metrics import SILENCE, Counters, exposition
+from nearcast.router.redirect import client_address, decide_for, redirect
+from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
+from nearcast.router.zones import zones_by_server
+from nearcast.selection.conditions import Conditions
+from nearcast.selection.decide import Selector
+from nearcast.serve.admin import administration
+from nearcast.serve.dns_server import AnswerQuery, DnsRoom, listen_dns
+from nearcast.serve.http_server import listen_http
+from nearcast.serve.program import Group
+from nearcast.wire.dns.zone import Zone
+from nearcast.wire.http.message import HttpFault
+
+
+class Router:
+    """A running request router. Satisfies `serve.program.Running`."""
+
+    selector: Selector
+    decisions: Ring
+
+    def __init__(self, snapshot: Snapshot, clock: Callable[[], float], rng: random.Random) -> None:
+        self.decisions = decision_ring()
+        self.counters = Counters()
+        self._clock = clock
+        self._rng = rng
+        self._listeners = Group()
+        self._retired: set[asyncio.Task[None]] = set()
+        self._serve(snapshot, Conditions())
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve `snapshot` from now on. Its addresses and ports must be those of the old one."""
+        self._prober.abort()
+        retired = asyncio.ensure_future(self._prober.stop())
+        self._retired.add(retired)
+        retired.add_done_callback(self._retired.discard)
+        self._serve(snapshot, self.selector.conditions)
+
+    def answer(self, octets: bytes, peer: tuple[str, int], stream: bool) -> bytes | None:
+        """The DNS reply to a query, counted."""
+        reply = self._answer(octets, peer, stream)
+        self.counters.queries[stream, SILENCE if reply is None else reply[3] & 15] += 1
+        return reply
+
+    async def drain(self, seconds: float) -> None:
+        await self._listeners.drain(seconds)
+        await self._prober.stop()
+
+    def abort(self) -> None:
+        self._listeners.abort()
+        self._prober.abort()
+
+    def _serve(self, snapshot: Snapshot, conditions: Conditions) -> None:
+        self._zones = zones_by_server(snapshot.config)[str(snapshot.config.cdn.router)]
+        self._names = selected_names(snapshot)
+        self._select(Selector(snapshot, conditions))
+        self._prober = Prober(snapshot, conditions, self._learnt, rng=self._rng, probes=self.counters.probes)
+
+    def _learnt(self, conditions: Conditions) -> None:
+        self._select(Selector(self.selector.snapshot, conditions))
+
+    def _select(self, selector: Selector) -> None:
+        """Everything that depends on the Selector is made anew with it."""
+        self.selector = selector
+        selected = SelectedNames(selector, self._names, self.decisions, self._clock)
+        # The place of the lane: AnswerLane(Authority(…).answer, …), born and dying with this Selector.
+        self._answer = Authority(self._zones, selected).answer
+
+    async def listen(self) -> None:
+        config = self.selector.snapshot.config
+        address, ports = str(config.cdn.router), config.internet
+        application = redirect(lambda: self.selector, self.decisions, self._clock)
+        admin = administration(
+            {
+                "/health": self._health_page,
+                "/conditions": lambda _: conditions_json(self.selector.conditions),
+                "/decisions": lambda _: [decided_json(each) for each in reversed(self.decisions)],
+                "/explain": self._explain_page,
+                "/metrics": self._metrics_page,
+            }
+        )
+        try:
+            self._listeners.add(await listen_dns(self.answer, address, ports.dns_port))
+            self._listeners.add(await listen_http(application, address, ports.http_port, clock=self._clock))
+            self._listeners.add(await listen_http(admin, address, ports.admin_port, clock=self._clock))
+        except OSError:
+            self.abort()
+            raise
+
+    def _health_page(self, _: Mapping[str, str]) -> Any:
+        conditions = self.selector.conditions
+        return {
+            "name": "router",
+            "snapshot": self.selector.snapshot.number,
+            "conditions": conditions.number,
+            "draining": False,
+        }
+
+    def _explain_page(self, parameters: Mapping[str, str]) -> Any:
+        """`?name=movie.cdn.test&client=203.0.113.7`: the decision that would be made now, not recorded."""
+        name = parameters.get("name", "").lower().rstrip(".")
+        site = self.selector.snapshot.site_for(name)
+        if site is None:
+            raise HttpFault(404, f"{name[:255]!a} is no host name of a distribution")
+        client = client_address(parameters.get("client", ""))
+        decision = decide_for(self.selector, site, name, client)
+        return decided_json(Decided(self._clock(), name, str(client), decision))
+
+    def _metrics_page(self, _: Mapping[str, str]) -> str:
+        return exposition(self.counters, self.selector.conditions, self.selector.snapshot.number)
+
+
+async def start_router(
+    snapshot: Snapshot, *, clock: Callable[[], float], rng: random.Random | None = None
+) -> Router:
+    """Start the request router of `snapshot` on its address: DNS over UDP and TCP, redirects,
+    administration. `clock` gives Unix seconds; `rng` spreads the probes. Raises OSError when an address
+    cannot be bound."""
+    router = Router(snapshot, clock, rng or random.Random(snapshot.number))
+    await router.listen()
+    return router
+
+
+async def start_authority(zones: Iterable[Zone], address: str, dns_port: int) -> DnsRoom:
+    """Start a name server for `zones`: the root, a top-level domain, a provider. Raises OSError."""
+    authority = Authority(zones)
+    answer: AnswerQuery = authority.answer
+    return await listen_dns(answer, address, dns_port)
