@@ -22,7 +22,7 @@ ANSWER_SECONDS = 15.0
 
 
 async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -> asyncio.Server:
-    """Listen on `path`; each order that comes in is handed to `obey`."""
+    """Listen on `path`, in a folder that is the owner's alone; each order is handed to `obey`."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -33,9 +33,7 @@ async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -
         writer.write(json.dumps(report).encode() + b"\n")
         writer.close()
 
-    server = await asyncio.start_unix_server(converse, path, limit=ORDER_BYTES_MAX)
-    path.chmod(0o600)
-    return server
+    return await asyncio.start_unix_server(converse, path, limit=ORDER_BYTES_MAX)
 
 
 def ask(path: Path, order: Order) -> Report:
