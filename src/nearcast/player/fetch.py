@@ -1,0 +1,221 @@
+"""Fetching one object, whatever happens to the servers on the way.
+
+The rules, in this order, when a server refuses, resets, times out, breaks off or answers 5xx:
+
+1. the next address of the same DNS answer is tried; servers that failed of late come last;
+2. when all have failed, the DNS is asked afresh, after a pause that doubles and is spread by chance so
+   that many viewers do not come back at once (RFC 8085 section 3.1.1 asks for no less of retries);
+3. after `turns_max` turns the object is given up.
+
+What to ask for and what to keep is the business of the `Wanted` object: a segment begins anew, a
+progressive film goes on from the byte reached. Only GET is used, so that asking again is always safe.
+Redirects are followed; a retry begins at the URL that redirected, for it may know a better server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from nearcast.model.faults import UpstreamFault
+from nearcast.player.bandwidth import Line
+from nearcast.player.lookup import Names
+from nearcast.player.url import Url
+from nearcast.player.viewing import Fetched, Trace
+from nearcast.player.wanted import Wanted
+from nearcast.serve.http_client import HttpClient, Incoming
+from nearcast.wire.http.cache_status import parse_cache_status
+from nearcast.wire.http.message import Fields
+
+REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS_MAX = 5
+OTHERS_MAY_KNOW = (408, 421, 425, 429)  # not 5xx, and yet another server may do better
+AVOID_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a viewer puts up with failing servers."""
+
+    turns_max: int = 5
+    """Rounds through all addresses, each after a fresh look-up."""
+    backoff_seconds: float = 0.25
+    """The pause before the second round; it doubles from round to round."""
+
+
+class Unwatchable(Exception):
+    """The viewing cannot go on; `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        super().__init__(sentence)
+
+
+class Unreachable(Unwatchable):
+    """No server that should have the object gives it; another one, named elsewhere, may."""
+
+
+class Fetcher:
+    """One viewer's way to objects."""
+
+    def __init__(
+        self,
+        names: Names,
+        client: HttpClient,
+        trace: Trace,
+        line: Line | None,
+        rng: random.Random,
+        patience: Patience,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._names = names
+        self._client = client
+        self._trace = trace
+        self._line = line
+        self._rng = rng
+        self._patience = patience
+        self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
+
+    async def fetch(self, url: Url, wanted: Wanted) -> Url:
+        """Give `wanted` its object; returns the URL it came from after redirects.
+
+        Raises Unreachable when every server failed, Unwatchable when a server says that there is no
+        such object.
+        """
+        for turn in range(self._patience.turns_max):
+            if turn:
+                await self._pause(turn)
+                self._trace.tell("again", f"asking the DNS again for {url.host}, round {turn + 1}")
+            source = url
+            for _ in range(REDIRECTS_MAX + 1):
+                at = await self._from_any_address(source, wanted, fresh=turn > 0)
+                if at is None:
+                    break
+                if at == source:
+                    return at
+                self._trace.tell("redirect", f"{source.authority} redirects to {at}")
+                source = at
+            else:
+                raise Unwatchable(f"{url} leads through more than {REDIRECTS_MAX} redirects")
+        raise Unreachable(f"no server gives {url}; tried {self._patience.turns_max} rounds")
+
+    async def _pause(self, turn: int) -> None:
+        seconds = self._patience.backoff_seconds * 2 ** (turn - 1)
+        await asyncio.sleep(seconds * self._rng.uniform(0.5, 1.0))
+
+    async def _from_any_address(self, url: Url, wanted: Wanted, *, fresh: bool) -> Url | None:
+        """`url` when it was fetched, where it redirects to, or None when every address failed."""
+        try:
+            lookup = await self._names.look_up(url.host, fresh=fresh)
+        except UpstreamFault as fault:
+            self._trace.tell("failed", f"the resolver {fault.source} gives no answer: {fault.sentence}")
+            return None
+        if lookup.rcode == "NXDOMAIN":
+            raise Unreachable(f"there is no host {url.host}: NXDOMAIN")
+        if not lookup.addresses:
+            self._trace.tell("failed", f"no address for {url.host}: {lookup.rcode}")
+            return None
+        for address in self._by_trust(lookup.addresses, url.port):
+            try:
+                at = await self._from(address, url, wanted)
+            except UpstreamFault as fault:
+                self._failed[address] = self._loop.time()
+                wanted.troubles += 1
+                where = f"{address[0]}:{address[1]}"
+                self._trace.tell("failed", f"{where}: {fault.sentence}, at {wanted.title}", address[0])
+                continue
+            if at == url and wanted.troubles:
+                wanted.troubles = 0
+                self._trace.tell("resumed", f"{address[0]} gives {wanted.title}", address[0])
+            return at
+        return None
+
+    def _by_trust(self, addresses: tuple[str, ...], port: int) -> list[tuple[str, int]]:
+        """In the order of the answer, but those that failed of late behind the others."""
+        since = self._loop.time() - AVOID_SECONDS
+        all_of_them = [(address, port) for address in addresses]
+        return sorted(all_of_them, key=lambda address: self._failed.get(address, since) > since)
+
+    async def _from(self, address: tuple[str, int], url: Url, wanted: Wanted) -> Url:
+        """One request to one server: `url`, or where it redirects to. UpstreamFault: try another one."""
+        began = self._loop.time()
+        source = f"{address[0]}:{address[1]}"
+        fields = {"host": url.authority, "user-agent": "nearcast", **wanted.fields()}
+        async with self._client.request("GET", address, url.target, fields) as incoming:
+            self._trace.reached = True
+            status = incoming.head.status
+            if status in REDIRECTS and (location := incoming.head.fields.get("location")):
+                return redirected(url, location, source)
+            if status >= 500 or status in OTHERS_MAY_KNOW:
+                raise UpstreamFault(source, f"answers {status} for {url.path}")
+            if status not in (200, 206):
+                raise Unwatchable(f"{url} is not to be had: {source} answers {status}")
+            wanted.begin(incoming.head, source)
+            try:
+                await self._receive(incoming, wanted, source)
+            except UpstreamFault:
+                if wanted.keeps_parts and wanted.bytes:
+                    self._record(began, url, incoming, wanted)
+                raise
+            self._record(began, url, incoming, wanted)
+        return url
+
+    async def _receive(self, incoming: Incoming, wanted: Wanted, source: str) -> None:
+        async for piece in incoming.pieces():
+            if self._line:
+                await self._line.carry(len(piece))
+            wanted.take(piece)
+        wanted.end(source)
+
+    def _record(self, began: float, url: Url, incoming: Incoming, wanted: Wanted) -> None:
+        server, word = served_by(incoming.head.fields)
+        wanted.seconds = self._loop.time() - began
+        self._trace.add(
+            Fetched(
+                at=self._trace.now(),
+                url=str(url),
+                server_address=incoming.address[0],
+                server_host=server,
+                status=incoming.head.status,
+                bytes=wanted.bytes,
+                ms=wanted.seconds * 1000,
+                cache_status=word,
+                sha256=wanted.sha256,
+                kind=wanted.kind,
+                rendition=wanted.rendition,
+                number=wanted.number,
+                first_byte=wanted.first_byte,
+            )
+        )
+
+
+def redirected(url: Url, location: str, source: str) -> Url:
+    """Where `location` leads from `url`."""
+    try:
+        target = url.join(location)
+    except ValueError as fault:
+        raise UpstreamFault(source, f"redirects to {location!r}: {fault}") from None
+    if target == url:
+        raise UpstreamFault(source, f"redirects {url} to itself")
+    return target
+
+
+def served_by(fields: Fields) -> tuple[str | None, str]:
+    """Who served, as it calls itself, and `hit`, `miss`, `stale` or `bypass`; what is not said is None, "".
+
+    The last member of Cache-Status is the cache nearest to us (RFC 9211 section 2), as is that of Via
+    (RFC 9110 section 7.6.3).
+    """
+    try:
+        reports = parse_cache_status(fields.get("cache-status", ""))
+    except ValueError:
+        reports = []
+    if reports:
+        nearest = reports[-1]
+        if nearest.hit:
+            return nearest.cache, "hit"
+        forwarded = nearest.fwd or ""
+        return nearest.cache, "miss" if forwarded.endswith("miss") else forwarded
+    via = fields.get("via", "").split(",")[-1].split()
+    return (via[1] if len(via) > 1 else None), ""
