@@ -32,7 +32,7 @@ class DnsClient:
     def __init__(
         self, local_address: str | None = None, *, rng: random.Random, mixed_case: bool = False
     ) -> None:
-        self._local = None if local_address is None else (local_address, 0)
+        self._local_address = local_address
         self._rng = rng
         self._mixed_case = mixed_case
 
@@ -87,6 +87,11 @@ class DnsClient:
             id=0,
         )
 
+    def _local(self, server: Server) -> Server | None:
+        """Where to send from: our address reaches servers of its own family only."""
+        ours = self._local_address
+        return (ours, 0) if ours is not None and (":" in ours) == (":" in server[0]) else None
+
     def _mix(self, label: bytes) -> bytes:
         return bytes(
             octet ^ 0x20 if chr(octet).isalpha() and octet < 128 and self._rng.getrandbits(1) else octet
@@ -96,7 +101,7 @@ class DnsClient:
     async def _ask_datagram(self, server: Server, query: dns.message.Message) -> dns.message.Message:
         asking = _Asking(server, query)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: asking, local_addr=self._local, remote_addr=server
+            lambda: asking, local_addr=self._local(server), remote_addr=server
         )
         try:
             transport.sendto(query.to_wire())
@@ -105,7 +110,7 @@ class DnsClient:
             transport.close()
 
     async def _ask_stream(self, server: Server, query: dns.message.Message) -> dns.message.Message:
-        reader, writer = await asyncio.open_connection(*server, local_addr=self._local)
+        reader, writer = await asyncio.open_connection(*server, local_addr=self._local(server))
         try:
             wire = query.to_wire()
             writer.write(len(wire).to_bytes(2, "big") + wire)

@@ -1,0 +1,246 @@
+"""The viewers' local resolver as a program: it answers their questions by really recursing.
+
+A question whose whole answer is known is answered at once; others wait for the recursion, and questions
+that are the same share it. Clients on foreign networks are refused: an open resolver is a weapon
+(RFC 5358). A failure is remembered for a second (RFC 9520), so that a storm of retries costs little.
+
+Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
+obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
+loopback addresses and stand for addresses elsewhere (`Internet.viewers`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from nearcast.model.config import Config, IpAddress
+from nearcast.resolver.kept import Network
+from nearcast.resolver.recursion import Failed, Outcome, Recursion, Work, type_text
+from nearcast.resolver.trace import Resolution, Step, Traces
+from nearcast.serve.admin import administration
+from nearcast.serve.dns_client import DnsClient
+from nearcast.serve.dns_server import listen_dns
+from nearcast.serve.http_server import listen_http
+from nearcast.serve.program import Group
+from nearcast.wire.dns.codes import IN, Rcode, Type
+from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
+from nearcast.wire.dns.names import name_text
+from nearcast.wire.dns.rrset import Piece, RRset, compile_rrset
+from nearcast.wire.http.message import HttpFault
+
+RESOLVE_SECONDS_MAX = 8.0  # clients give up before
+UNDER_WAY_MAX = 1000
+FAILURE_SECONDS = 1.0
+FAILURES_KEPT_MAX = 10_000
+SUBNET_BITS = {4: 24, 6: 56}  # RFC 7871 11.1: no more than this of a client's address is told
+
+_Key = tuple[bytes, int, Network | None]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a recursion came to; shared by all who asked the same."""
+
+    outcome: Outcome | None
+    why: str = ""
+    steps: list[Step] = field(default_factory=list)
+
+
+class Resolver:
+    """A running local resolver. Satisfies `serve.program.Running`."""
+
+    def __init__(self, config: Config, clock: Callable[[], float], rng: random.Random) -> None:
+        self.traces = Traces()
+        self._config = config
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        internet = config.internet
+        self.recursion = Recursion(
+            [str(internet.root)],
+            internet.dns_port,
+            DnsClient(str(internet.resolver), rng=rng, mixed_case=True),
+            now=self._loop.time,
+            clock=clock,
+            rng=rng,
+        )
+        self._stand_ins = {
+            str(viewer.address): subnet_of(viewer.client)
+            for viewer in internet.viewers
+            if viewer.address != viewer.client
+        }
+        self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
+        self._failures: dict[_Key, tuple[float, str]] = {}
+        self._listeners = Group()
+
+    def answer(
+        self, octets: bytes, peer: tuple[str, int], stream: bool
+    ) -> bytes | Coroutine[Any, Any, bytes | None] | None:
+        """The reply to a client's query; a coroutine when somebody has to be asked."""
+        try:
+            query = parse_query(octets)
+        except DnsFault as fault:
+            return fault_reply(octets, fault)
+        if query is None:
+            return None
+        bytes_max = query.reply_bytes_max(stream)
+        if not serves(peer[0]) or not query.recursion_desired or query.rdclass != IN:
+            return build_reply(query, bytes_max, Rcode.REFUSED, recursion_available=True)
+        if query.rdtype == Type.OPT or query.rdtype in range(249, 255):
+            return build_reply(query, bytes_max, Rcode.NOTIMP, recursion_available=True)
+        subnet = self._subnet(query, peer[0])
+        resolution = Resolution(
+            self._clock(),
+            name_text(query.name),
+            type_text(query.rdtype),
+            peer[0],
+            None if subnet is None else str(subnet),
+        )
+        work = Work()
+        outcome = self.recursion.known(query.name, query.rdtype, subnet, work)
+        if outcome is None:
+            return self._answer_later(query, bytes_max, subnet, resolution)
+        return self._reply(query, bytes_max, _Found(outcome, "", work.steps), resolution)
+
+    async def drain(self, seconds: float) -> None:
+        await self._listeners.drain(seconds)
+        self._give_up()
+
+    def abort(self) -> None:
+        self._listeners.abort()
+        self._give_up()
+
+    async def listen(self) -> None:
+        internet = self._config.internet
+        address = str(internet.resolver)
+        pages = {"/health": self._health_page, "/trace": self._trace_page}
+        try:
+            self._listeners.add(await listen_dns(self.answer, address, internet.dns_port))
+            admin = administration(pages)
+            self._listeners.add(await listen_http(admin, address, internet.admin_port, clock=self._clock))
+        except OSError:
+            self.abort()
+            raise
+
+    def _subnet(self, query: Query, client: str) -> Network | None:
+        """Where the client is, as far as the authorities are to know."""
+        named = query.edns and query.edns.subnet
+        if named is None:
+            return self._stand_ins.get(client)
+        if named.source == 0:
+            return None
+        limit = SUBNET_BITS[named.network.version]
+        return named.network if named.source <= limit else named.network.supernet(new_prefix=limit)
+
+    async def _answer_later(
+        self, query: Query, bytes_max: int, subnet: Network | None, resolution: Resolution
+    ) -> bytes | None:
+        found = await self._find((query.name, query.rdtype, subnet))
+        return self._reply(query, bytes_max, found, resolution)
+
+    async def _find(self, key: _Key) -> _Found:
+        """Recurse, or join whoever recurses for the same question already."""
+        until, why = self._failures.get(key, (0.0, ""))
+        if until > self._loop.time():
+            return _Found(None, why)
+        task = self._under_way.get(key)
+        if task is None:
+            if len(self._under_way) >= UNDER_WAY_MAX:
+                return _Found(None, "too many questions are under way")
+            task = self._under_way[key] = self._loop.create_task(self._recurse(key))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _recurse(self, key: _Key) -> _Found:
+        work = Work()
+        try:
+            async with asyncio.timeout(RESOLVE_SECONDS_MAX):
+                return _Found(await self.recursion.resolve(*key, work), "", work.steps)
+        except Failed as fault:
+            why = str(fault)
+        except TimeoutError:
+            why = f"no answer within {RESOLVE_SECONDS_MAX:g} s"
+        if len(self._failures) >= FAILURES_KEPT_MAX:
+            self._failures.clear()
+        self._failures[key] = self._loop.time() + FAILURE_SECONDS, why
+        return _Found(None, why, work.steps)
+
+    def _reply(self, query: Query, bytes_max: int, found: _Found, resolution: Resolution) -> bytes:
+        outcome = found.outcome
+        resolution.steps = found.steps
+        resolution.ms = round((self._clock() - resolution.at) * 1000, 3)
+        self.traces.add(resolution)
+        if outcome is None:
+            resolution.rcode = Rcode.SERVFAIL.name
+            resolution.answer = (found.why,)
+            return build_reply(
+                query, bytes_max, Rcode.SERVFAIL, recursion_available=True, why=found.why[:200]
+            )
+        resolution.rcode = Rcode(outcome.rcode).name
+        resolution.answer = tuple(kept.text for kept in outcome.kept)
+        resolution.scope = outcome.scope
+        now = self._loop.time()
+        last = outcome.kept[-1]
+        return build_reply(
+            query,
+            bytes_max,
+            outcome.rcode,
+            recursion_available=True,
+            answer=[
+                _aged(each.records, each.ttl(now), query) for each in outcome.kept if each.records is not None
+            ],
+            authority=[] if last.soa is None else [_aged(last.soa, last.ttl(now), query)],
+            scope=_scope_for(query.edns and query.edns.subnet, outcome.scope),
+        )
+
+    def _give_up(self) -> None:
+        for task in self._under_way.values():
+            task.cancel()
+
+    def _health_page(self, _: Mapping[str, str]) -> Any:
+        return {"name": "resolver", "kept": len(self.recursion.cache), "draining": False}
+
+    def _trace_page(self, parameters: Mapping[str, str]) -> Any:
+        """`?name=www.movie.test&last=1`: the most recent resolutions, newest first."""
+        try:
+            last = int(parameters.get("last", "1"))
+        except ValueError:
+            raise HttpFault(400, "last is the number of resolutions to show") from None
+        name = parameters.get("name", "").lower().rstrip(".")
+        return [each.as_json() for each in self.traces.last(name, last)]
+
+
+def serves(client: str) -> bool:
+    """Loopback, private and documentation networks: everybody whom a resolver without a list may serve."""
+    address = ip_address(client)
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+def subnet_of(client: IpAddress) -> Network:
+    """The part of a client's address that authorities are told."""
+    return ip_network((client, SUBNET_BITS[client.version]), strict=False)
+
+
+def _aged(rrset: RRset, ttl: int, query: Query) -> Piece:
+    """`rrset` with what is left of its TTL."""
+    compiled = compile_rrset(rrset.owner, rrset.rdtype, ttl, rrset.rdatas)
+    return compiled.at_question if rrset.owner == query.name else compiled.in_full
+
+
+def _scope_for(named: ClientSubnet | None, scope: int) -> int:
+    """A client that does not want to be located is told no scope (RFC 7871 7.2.1)."""
+    return scope if named is not None and named.source else 0
+
+
+async def start_resolver(config: Config, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
+    """Start the local resolver of `config` on its address: DNS over UDP and TCP, administration.
+
+    `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
+    """
+    resolver = Resolver(config, clock, rng)
+    await resolver.listen()
+    return resolver
