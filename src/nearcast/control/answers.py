@@ -60,15 +60,28 @@ class Statistics(Answer):
     """Fraction of its capacity in use, as it measures itself."""
 
 
+class ConditionReport(Answer):
+    """What the router knows of one content server."""
+
+    healthy: bool
+    """May it be named?"""
+    load: float
+    """0 … 1 of capacity."""
+    why: str = ""
+    """How the router knows."""
+
+
 class ServerStatus(Answer):
     """One content server: what the router thinks of it and what it says of itself."""
 
     name: str
+    """Its label, such as ia2."""
     host: str
     """Its DNS name."""
     address: str
     """The address it serves from."""
     http_port: int
+    """The port it serves from."""
     healthy: bool | None
     """May the router name it? null when the router cannot be asked."""
     load: float | None
@@ -87,35 +100,46 @@ class PopStatus(Answer):
     """One point of presence and its servers."""
 
     name: str
+    """Its label, such as ia."""
     kind: str
     """`isp`, `ixp` or `cloud`."""
     place: PlaceAnswer
+    """Where it stands."""
     servers: list[ServerStatus]
+    """Its content servers."""
 
 
 class ViewerPlace(Answer):
     """A viewer of the lab, for the map."""
 
     name: str
+    """How the lab calls the viewer."""
     client: str
     """The address that the resolver reports as client subnet."""
     place: PlaceAnswer | None
+    """Where the viewer is."""
 
 
 class ChosenServer(Answer):
     """A content server named in an answer, best first."""
 
     name: str
+    """Its label, such as ia2."""
     host: str
+    """Its DNS name."""
     address: str
+    """The address it serves from."""
     pop: str
+    """The PoP it stands in."""
 
 
 class CandidateAnswer(Answer):
     """A PoP as it stood in a decision."""
 
     pop: str
+    """Its label."""
     kind: str
+    """`isp`, `ixp` or `cloud`."""
     distance_km: float | None
     """Great-circle distance from the client's place; null when that is unknown."""
     load: float
@@ -123,6 +147,7 @@ class CandidateAnswer(Answer):
     healthy: int
     """How many of its servers may be named."""
     chosen: bool
+    """Does it serve the client?"""
     reason: str
     """What speaks for it or against it."""
 
@@ -136,6 +161,10 @@ class DecisionAnswer(Answer):
     """The name that was asked for."""
     client: str = ""
     """The client's address or subnet."""
+    site: str = ""
+    """The distribution asked for."""
+    shard: str = ""
+    """The host label that names the content, such as s07; empty for the distribution's own names."""
     zone: str
     """The client's routing zone."""
     zone_reason: str
@@ -156,6 +185,7 @@ class RouterStatus(Answer):
     """The request router."""
 
     address: str
+    """Where it listens."""
     conditions: int | None
     """Number of the Conditions it decides from; null when it cannot be asked."""
     trouble: str | None
@@ -166,9 +196,13 @@ class Totals(Answer):
     """All content servers that could be asked, together."""
 
     requests: Count
+    """Requests answered."""
     hits: Count
+    """Answered from a cache."""
     bytes_sent: Count
+    """Body bytes sent to viewers."""
     bytes_filled: Count
+    """Body bytes fetched from upstream."""
     hit_ratio: Ratio | None
     """hits ÷ requests; null before the first request."""
 
@@ -177,8 +211,11 @@ class RenditionAnswer(Answer):
     """One picture size and bit rate of a title."""
 
     name: str
+    """The shorter side of the picture, such as 720p."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     bandwidth: int
     """Of the largest segment, bit/s."""
 
@@ -197,10 +234,13 @@ class TitleAnswer(Answer):
     seconds: float
     """Length."""
     renditions: list[RenditionAnswer]
+    """From the smallest to the largest."""
     objects: int
     """How many files a warm fetches."""
     watch_url: str
     """The player page, through the router's redirect: works in a browser of this machine."""
+    watch_as: dict[str, str]
+    """The same as each viewer of the lab sees it: the router answers as if that viewer had asked."""
 
 
 class StatusAnswer(Answer):
@@ -213,9 +253,13 @@ class StatusAnswer(Answer):
     snapshot: int
     """Number of the Snapshot this control program holds."""
     router: RouterStatus
+    """The router, as far as it can be asked."""
     pops: list[PopStatus]
+    """All PoPs with their content servers."""
     viewers: list[ViewerPlace]
+    """The viewers of the lab."""
     totals: Totals
+    """All content servers together."""
     decisions: list[DecisionAnswer]
     """The router's latest decisions, newest first."""
 
@@ -246,7 +290,9 @@ class ServerDone(Answer):
     """What one content server made of an order."""
 
     server: str
+    """Its label."""
     done: bool
+    """Has it done it?"""
     report: dict[str, object] | None
     """Its own words about it."""
     trouble: str | None
@@ -257,11 +303,13 @@ class OrderDone(Answer):
     """What became of an order."""
 
     site: str
+    """The distribution it was for."""
     targets: int
     """How many paths were ordered; 0 for a purge of everything."""
     complete: bool
     """Every server has done it."""
     servers: list[ServerDone]
+    """What each content server made of it."""
 
 
 class Refusal(Answer):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
 from nearcast.control.administration import Administration, Reply, at_once, authority
 from nearcast.control.answers import (
+    ConditionReport,
     DecisionAnswer,
     PlaceAnswer,
     PopStatus,
@@ -37,7 +38,7 @@ async def look(snapshot: Snapshot, administration: Administration, now: float) -
         administration.decisions(),
         *(administration.statistics(server) for server in servers),
     )
-    known = _conditions(conditions)
+    number, known = _conditions(conditions)
     statuses = {
         server.name: _server(server, known.get(server.name), conditions, reply)
         for server, reply in zip(servers, replies, strict=True)
@@ -48,7 +49,7 @@ async def look(snapshot: Snapshot, administration: Administration, now: float) -
         snapshot=snapshot.number,
         router=RouterStatus(
             address=str(snapshot.config.cdn.router),
-            conditions=conditions.document.get("number") if conditions.ok else None,
+            conditions=number,
             trouble=conditions.why_not,
         ),
         pops=[
@@ -66,12 +67,18 @@ async def look(snapshot: Snapshot, administration: Administration, now: float) -
     )
 
 
-def _conditions(reply: Reply) -> dict[str, dict[str, Any]]:
-    servers = reply.document.get("servers") if reply.ok and isinstance(reply.document, dict) else None
-    return servers if isinstance(servers, dict) else {}
+def _conditions(reply: Reply) -> tuple[int | None, dict[str, ConditionReport]]:
+    """The number of the router's Conditions, and what it knows of each server it knows."""
+    document = reply.document if reply.ok and isinstance(reply.document, dict) else {}
+    number, servers = document.get("number"), document.get("servers")
+    known: dict[str, ConditionReport] = {}
+    for name, report in servers.items() if isinstance(servers, dict) else ():
+        with suppress(ValidationError):
+            known[name] = ConditionReport.model_validate(report)
+    return number if isinstance(number, int) else None, known
 
 
-def _server(server: Server, known: dict[str, Any] | None, conditions: Reply, reply: Reply) -> ServerStatus:
+def _server(server: Server, known: ConditionReport | None, conditions: Reply, reply: Reply) -> ServerStatus:
     statistics, trouble = None, reply.why_not
     if trouble is None:
         try:
@@ -84,9 +91,9 @@ def _server(server: Server, known: dict[str, Any] | None, conditions: Reply, rep
         host=server.host,
         address=server.address,
         http_port=server.http_port,
-        healthy=known.get("healthy") if known else None,
-        load=known.get("load") if known else None,
-        why=known.get("why", "") if known else unknown,
+        healthy=known.healthy if known else None,
+        load=known.load if known else None,
+        why=known.why if known else unknown,
         hit_ratio=_ratio(statistics.hits, statistics.requests) if statistics else None,
         statistics=statistics,
         trouble=trouble,
@@ -136,7 +143,8 @@ def _viewers(snapshot: Snapshot) -> list[ViewerPlace]:
 
 def title_answer(snapshot: Snapshot, entry: CatalogueEntry) -> TitleAnswer:
     """A catalogue entry as the API shows it."""
-    router = authority(str(snapshot.config.cdn.router), snapshot.config.internet.http_port)
+    internet = snapshot.config.internet
+    watch_url = f"http://{authority(str(snapshot.config.cdn.router), internet.http_port)}/watch/{entry.key}"
     return TitleAnswer(
         key=entry.key,
         name=entry.title.name,
@@ -148,5 +156,6 @@ def title_answer(snapshot: Snapshot, entry: CatalogueEntry) -> TitleAnswer:
             for each in entry.title.renditions
         ],
         objects=sum(1 for _ in entry.targets()),
-        watch_url=f"http://{router}/watch/{entry.key}",
+        watch_url=watch_url,
+        watch_as={viewer.name: f"{watch_url}?client={viewer.client}" for viewer in internet.viewers},
     )
