@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 JOINED_BYTES_MAX = 8 * 1024
 
 # Fields that are the connection's affair; `connection: close` is heard, the others are dropped.
-_HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "upgrade", "trailer")
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "trailer"})
+_BODILESS = frozenset({204, 304, *range(100, 200)})
 
 
 class Exchange:
@@ -68,7 +69,7 @@ class Exchange:
         conversation = self._conversation
         if conversation.gone:
             return
-        if length == 0 or self.request.method == "HEAD" or _is_bodiless(status):
+        if length == 0 or self.request.method == "HEAD" or status in _BODILESS:
             conversation.transport.write(head)
         else:
             self.bytes_sent = length
@@ -84,7 +85,7 @@ class Exchange:
         assert self.status == 0, "an exchange has one answer"
         head = self._head(status, fields, length)
         self.status = status
-        bodiless = self.request.method == "HEAD" or _is_bodiless(status)
+        bodiless = self.request.method == "HEAD" or status in _BODILESS
         self._left = 0 if bodiless else length
         self._chunked = length is None and not bodiless and self.request.minor_version > 0
         if not self._conversation.gone:
@@ -140,23 +141,21 @@ class Exchange:
         conversation = self._conversation
         request = self.request
         more = "" if "date" in fields else conversation.room.date_line()
-        for name in _HOP_BY_HOP:
-            if name in fields:
-                if name == "connection" and "close" in fields[name].lower():
-                    conversation.closing = True
-                fields = {key: value for key, value in fields.items() if key != name}
+        if not _HOP_BY_HOP.isdisjoint(fields):
+            conversation.closing |= "close" in fields.get("connection", "").lower()
+            fields = {name: value for name, value in fields.items() if name not in _HOP_BY_HOP}
         if "content-length" in fields:
             # Only where no body follows may it say something of its own (RFC 9110 8.6).
             free = request.method == "HEAD" or status == 304
             assert free or fields["content-length"] == str(length), "Content-Length is not the body's"
+        elif status in _BODILESS:
+            pass
         elif length is not None:
-            if not _is_bodiless(status):
-                more += f"content-length: {length}\r\n"
-        elif not _is_bodiless(status):
-            if request.minor_version:
-                more += "transfer-encoding: chunked\r\n"
-            elif request.method != "HEAD":
-                conversation.closing = True
+            more += f"content-length: {length}\r\n"
+        elif request.minor_version:
+            more += "transfer-encoding: chunked\r\n"
+        elif request.method != "HEAD":
+            conversation.closing = True
         if not request.keep_alive or conversation.last_request:
             conversation.closing = True
         if conversation.closing:
@@ -164,10 +163,6 @@ class Exchange:
         elif request.minor_version == 0:
             more += "connection: keep-alive\r\n"
         return encode_response_head(status, fields, more)
-
-
-def _is_bodiless(status: int) -> bool:
-    return status in (204, 304) or status < 200
 
 
 Application = Callable[[Exchange], Coroutine[Any, Any, None] | None]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from nearcast.serve.http_connection import HttpConversation
 from nearcast.serve.http_exchange import Application, Exchange
+from nearcast.serve.http_lane import HeadLane
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.serve.tcp import Room, listen_tcp
 from nearcast.wire.http.dates import encode_date
@@ -56,8 +57,7 @@ class HttpRoom(Room):
         self.http_limits = http_limits
         self.counters = HttpCounters()
         self.on_answered: Callable[[Exchange], None] | None = None  # an access log may listen here
-        # The place of the lane: a memo of the same signature that wraps the parser.
-        self.parse_head: Callable[[bytes], RequestHead] = parse_request_head
+        self.parse_head: Callable[[bytes], RequestHead] = HeadLane(parse_request_head)
         self._clock = clock
         self._date_second = -1
         self._date_line = ""

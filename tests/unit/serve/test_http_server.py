@@ -15,6 +15,7 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_connection import LINGER_SECONDS, HttpConversation
 from nearcast.serve.http_server import Application, Exchange, HttpRoom
 from nearcast.serve.limits import HttpLimits, StreamLimits
+from nearcast.wire.http.head import parse_request_head
 from nearcast.wire.http.message import HttpFault
 
 DATE = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -99,11 +100,15 @@ async def rest() -> None:
 class Stage:
     """A room with an application, time that stands still, and as many wires as wanted."""
 
+    without_lane = False
+
     def __init__(self, application: Application, limits: HttpLimits | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time()
         self.loop.time = lambda: self.now  # type: ignore[method-assign]
         self.room = HttpRoom(application, lambda: CLOCK, limits or HttpLimits(), StreamLimits())
+        if Stage.without_lane:
+            self.room.parse_head = parse_request_head
 
     def wire(self) -> Wire:
         return Wire(lambda: HttpConversation(self.room))
@@ -131,6 +136,12 @@ def refusal(status: str, sentence: str) -> bytes:
 
 def play(scene: Callable[[], object]) -> None:
     asyncio.run(scene())  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["core", "lane"], autouse=True)
+def lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every conversation goes the same with the head lane and without."""
+    monkeypatch.setattr(Stage, "without_lane", request.param == "core")
 
 
 GET = b"GET /a?b HTTP/1.1\r\nHost: X.test:80\r\n\r\n"
