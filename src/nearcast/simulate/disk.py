@@ -143,7 +143,6 @@ class VirtualDisk:
         record: Callable[[str, str, int], None] = lambda operation, path, size: None,
     ) -> None:
         self.shape = shape or DiskShape()
-        self.read_only = False
         self.crashes = 0
         self._dice = dice or random.Random(0)
         self._wait = wait
@@ -153,6 +152,8 @@ class VirtualDisk:
         self._pending: list[Change] = []
         self._folders: dict[str, bool] = {"": True}  # and whether a crash leaves them
         self._used = 0
+        self._locks = 0
+        self._limits = [UNBOUNDED_BYTES if self.shape.capacity_bytes is None else self.shape.capacity_bytes]
         self._failing: dict[str, tuple[int, int | None]] = {}
 
     # --- nearcast.cache.disk.Disk -----------------------------------------------------------------
@@ -237,8 +238,7 @@ class VirtualDisk:
         self._record("sync_directory", path, len(taken))
 
     def bytes_free(self) -> int:
-        capacity = self.shape.capacity_bytes
-        return max(0, (UNBOUNDED_BYTES if capacity is None else capacity) - self._used)
+        return max(0, min(self._limits) - self._used)
 
     # --- faults -----------------------------------------------------------------------------------
     def crash(self) -> None:
@@ -268,17 +268,24 @@ class VirtualDisk:
             raise ValueError(f"no disk operation {operation!r}; there are {', '.join(OPERATIONS)} and *")
         self._failing[operation] = code, times
 
-    def heal(self) -> None:
-        """Undo `fail` and `read_only`."""
-        self._failing.clear()
-        self.read_only = False
+    def heal(self, operation: str) -> None:
+        """Undo `fail`."""
+        self._failing.pop(operation, None)
 
-    def fill(self, free_bytes: int = 0) -> None:
-        """Shrink the disk until only so much is free."""
-        self.reshape(capacity_bytes=self._used + free_bytes)
+    def lock(self) -> None:
+        """Take no more changes, until as many `unlock`s."""
+        self._locks += 1
 
-    def reshape(self, *, capacity_bytes: int | None) -> None:
-        self.shape = DiskShape(capacity_bytes, self.shape.latency_seconds, self.shape.bytes_per_second)
+    def unlock(self) -> None:
+        self._locks -= 1
+
+    def fill(self, free_bytes: int = 0) -> int:
+        """Shrink the disk until only so much is free. Returns the limit, for `unfill`."""
+        self._limits.append(self._used + free_bytes)
+        return self._limits[-1]
+
+    def unfill(self, limit: int) -> None:
+        self._limits.remove(limit)
 
     def rot(self, path: str | None = None, *, bits: int = 1) -> str | None:
         """Flip bits of a file (of any, by the dice). Returns which, or None when there is no byte to flip."""
@@ -299,7 +306,7 @@ class VirtualDisk:
         shape = self.shape
         transfer = size / shape.bytes_per_second if shape.bytes_per_second else 0.0
         self._wait(shape.latency_seconds + transfer)
-        if self.read_only and operation in CHANGING:
+        if self._locks and operation in CHANGING:
             raise _error(errno.EROFS, path)
         for key in (operation, "*"):
             if key in self._failing:

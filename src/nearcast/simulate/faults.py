@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
 from nearcast.model.faults import Mistake
+from nearcast.simulate.disk import OPERATIONS
 from nearcast.simulate.network import ALL_PORTS
 
 if TYPE_CHECKING:
@@ -176,9 +177,8 @@ class Disturb(Fault):
         names = ("latency_seconds", "jitter_seconds", "bits_per_second", "loss", "duplication", "reordering")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         for channel in (world.network.channel(one, other), world.network.channel(other, one)):
-            before = channel.shape
-            channel.reshape(dataclasses.replace(before, **given))
-            _later(world, self.seconds, channel.reshape, before)
+            channel.disturb(given)
+            _later(world, self.seconds, channel.calm, given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +235,7 @@ class DiskFull(Fault):
 
     def happen(self, world: World) -> None:
         disk = world.named(self.host).disk
-        before = disk.shape.capacity_bytes
-        disk.fill(self.free_bytes)
-        _later(world, self.seconds, lambda: disk.reshape(capacity_bytes=before))
+        _later(world, self.seconds, disk.unfill, disk.fill(self.free_bytes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +252,7 @@ class DiskError(Fault):
     def happen(self, world: World) -> None:
         disk = world.named(self.host).disk
         disk.fail(self.operation, getattr(errno, self.code), times=self.times)
-        _later(world, self.seconds, disk.heal)
+        _later(world, self.seconds, disk.heal, self.operation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,8 +265,8 @@ class DiskReadOnly(Fault):
 
     def happen(self, world: World) -> None:
         disk = world.named(self.host).disk
-        disk.read_only = True
-        _later(world, self.seconds, lambda: setattr(disk, "read_only", False))
+        disk.lock()
+        _later(world, self.seconds, disk.unlock)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,15 +325,20 @@ def _mistakes(document: Mapping[str, Any], place: str) -> list[Mistake]:
 
 
 def _remedy(name: str, value: Any, kind: Any) -> str:
-    kinds = [each for each in (get_args(kind) or (kind,)) if each is not type(None)]
+    kinds: list[Any] = [each for each in (get_args(kind) or (kind,)) if each is not type(None)]
     if float in kinds:
         kinds.append(int)
     if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
         return f"write a {'number' if float in kinds else kinds[0].__name__}"
-    if isinstance(value, (int, float)) and value < 0 and name != "skew_seconds":
-        return "write a number that is not negative"
-    if name in ("loss", "duplication", "reordering") and value > 1:
-        return "write a probability, from 0 to 1"
-    if name == "code" and not hasattr(errno, value):
+    if isinstance(value, (int, float)):
+        if value < 0 and name != "skew_seconds":
+            return "write a number that is not negative"
+        if name in ("bits_per_second", "rate") and not value:
+            return "write a number above 0"
+        if name in ("loss", "duplication", "reordering") and value > 1:
+            return "write a probability, from 0 to 1"
+    if name == "code" and value not in errno.errorcode.values():
         return "write the name of an errno, such as EIO"
+    if name == "operation" and value not in ("*", *OPERATIONS):
+        return f"write * or one of {', '.join(OPERATIONS)}"
     return ""

@@ -7,6 +7,7 @@ its name, so that leaving out one fault changes as little as possible elsewhere.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
 
@@ -46,7 +47,10 @@ LOOPBACK = LinkShape(latency_seconds=0.000_02)
 class Channel:
     """One direction of a link, from one host to another."""
 
-    __slots__ = ("_busy_until", "_dice", "_name", "_seed", "cuts", "latency", "plain", "shape")
+    __slots__ = (
+        *("_busy_until", "_dice", "_disturbances", "_name", "_seed", "_undisturbed"),
+        *("cuts", "latency", "plain", "shape"),
+    )
 
     def __init__(self, name: str, seed: int, shape: LinkShape) -> None:
         self._name = name
@@ -54,12 +58,26 @@ class Channel:
         self._dice: random.Random | None = None  # made when first thrown: a generator weighs 2.5 kB
         self._busy_until = 0.0
         self.cuts = 0  # how many partitions cut it now
+        self._disturbances: list[dict[str, float]] = []
         self.reshape(shape)
 
     def reshape(self, shape: LinkShape) -> None:
+        """Give the channel its shape; what disturbs it goes on disturbing."""
+        self._undisturbed = shape
+        for members in self._disturbances:
+            shape = dataclasses.replace(shape, **members)
         self.shape = shape
         self.latency = shape.latency_seconds
         self.plain = not (shape.jitter_seconds or shape.bits_per_second or shape.loss)
+
+    def disturb(self, members: dict[str, float]) -> None:
+        """Replace members of the shape until `calm` is called with the same dictionary."""
+        self._disturbances.append(members)
+        self.reshape(self._undisturbed)
+
+    def calm(self, members: dict[str, float]) -> None:
+        self._disturbances = [each for each in self._disturbances if each is not members]
+        self.reshape(self._undisturbed)
 
     @property
     def dice(self) -> random.Random:

@@ -64,6 +64,15 @@ class VirtualTask(asyncio.Task[T]):
         return self.number
 
 
+def _innermost(coroutine: Any) -> str:
+    """Where a suspended coroutine waits: the last of the coroutines that it awaits."""
+    while getattr(awaited := getattr(coroutine, "cr_await", None), "cr_frame", None) is not None:
+        coroutine = awaited
+    frame = getattr(coroutine, "cr_frame", None)
+    place = f" ({frame.f_code.co_filename}:{frame.f_lineno})" if frame is not None else ""
+    return f"{getattr(coroutine, '__qualname__', coroutine)}{place}"
+
+
 @declines
 class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
     """An asyncio event loop in virtual time.
@@ -272,10 +281,7 @@ class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
         )
         lines = [f"everyone waits and nothing is scheduled, at {self.now:.6f} s of virtual time"]
         for task in waiting[:WAITING_SHOWN_MAX]:
-            frames = task.get_stack()
-            where = f"{frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else "its start"
-            name = getattr(task.get_coro(), "__qualname__", "?")
-            lines.append(f"  {task.get_name()} ({name}) waits at {where}")
+            lines.append(f"  {task.get_name()} waits in {_innermost(task.get_coro())}")
         if len(waiting) > WAITING_SHOWN_MAX:
             lines.append(f"  and {len(waiting) - WAITING_SHOWN_MAX} more")
         return "\n".join(lines)

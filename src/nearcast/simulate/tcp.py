@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import errno
+import os
 import socket
 import zlib
 from collections import deque
@@ -44,7 +45,18 @@ class Endpoint(asyncio.Transport):
     """One end of a connection. `number` names the connection, `accepting` the server's end of it."""
 
     __slots__ = (
-        *("_buffered", "_closing", "_eof_sent", "_high", "_history", "_limits_low", "_loop", "_network"),
+        *(
+            "_broken",
+            "_buffered",
+            "_closing",
+            "_read_all",
+            "_eof_sent",
+            "_high",
+            "_history",
+            "_limits_low",
+            "_loop",
+            "_network",
+        ),
         *("_opened", "_paused", "_reading_due", "_received", "_writing_paused"),
         *("accepting", "closed", "context", "flow", "incoming", "life", "listener", "local", "lost"),
         *("number", "protocol", "remote", "vanished", "where"),
@@ -77,6 +89,8 @@ class Endpoint(asyncio.Transport):
         self._opened = False  # the protocol has seen connection_made
         self._paused = False  # the protocol does not want to read
         self._reading_due = False
+        self._read_all = False  # the protocol has seen the end
+        self._broken = False  # a reset arrived
         self._received: deque[bytes | memoryview | Mark] = deque()
         self._writing_paused = self._eof_sent = self._closing = False
         self.closed = False  # nothing more is read or sent by this end
@@ -154,6 +168,7 @@ class Endpoint(asyncio.Transport):
             self.protocol.buffer_updated(count)
 
     def _end_of_stream(self) -> None:
+        self._read_all = True
         self._history.add((self._loop.now, "eof", self.where, self.number))
         try:
             stays = self.protocol.eof_received()
@@ -201,6 +216,8 @@ class Endpoint(asyncio.Transport):
             except BaseException as exc:
                 self._protocol_failed(exc, "data_received")
             self.incoming.consumed(len(octets))
+        if self._broken and not (self._paused or self._read_all):
+            self._fail_broken()
 
     def pause_reading(self) -> None:
         self._paused = True
@@ -208,7 +225,7 @@ class Endpoint(asyncio.Transport):
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
-            if self._received:
+            if self._received or self._broken:
                 self._read_soon()
 
     def is_reading(self) -> bool:
@@ -226,7 +243,9 @@ class Endpoint(asyncio.Transport):
         if self._eof_sent:
             raise RuntimeError("Cannot call write() after write_eof()")
         size = len(octets)
-        if not size or self._closing or self.closed:
+        if not size or self._closing or self._broken:
+            if self._broken and not self._closing:
+                self._fail_broken()
             return
         flow = self.flow
         flow.send(octets, size)
@@ -319,8 +338,18 @@ class Endpoint(asyncio.Transport):
             self._lose(exc)
 
     def reset(self) -> None:
-        """A reset arrived from the peer."""
-        self.fail(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
+        """A reset arrived from the peer. A program that neither reads nor writes does not notice yet."""
+        if self.lost or self.life.dead:
+            return
+        self._broken = True
+        if self.flow.unsent or not (self._received or self._paused or self._read_all):
+            self._fail_broken()
+
+    def _fail_broken(self) -> None:
+        if self._read_all:
+            self.fail(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+        else:
+            self.fail(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
 
     def vanish(self) -> None:
         """Its host died: no word to the program, none to the peer."""
