@@ -66,7 +66,7 @@ class Rendition(_Track):
     height: Count
     frame_rate: Annotated[float, Field(gt=0)]
     """Pictures per second."""
-    progressive: str
+    progressive: Annotated[str, Field(pattern=r"^progressive/[1-9][0-9]*p\.mp4$")]
     """The path of the whole rendition with sound in one file."""
     progressive_bytes: Count
 

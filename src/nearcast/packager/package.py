@@ -55,6 +55,8 @@ def package(
     `segment_seconds` is rounded to whole pictures. `preset` is one of x264's, by default a fast one.
     `progress` is called about twice per second of video. Raises `UnusableSource` and `UnusableFolder`.
     """
+    if ladder is not None and len({rung.name for rung in ladder}) != max(1, len(ladder)):
+        raise ValueError("a ladder needs rungs, each with a shorter side of its own")
     report = _Reporter(progress or (lambda _: None))
     with _building(out) as folder:
         with source_of(source) as opened:

@@ -35,7 +35,6 @@ class RenditionEncoder:
         frames_per_segment: int,
         *,
         preset: str,
-        colours_of: VideoFrame,
     ) -> None:
         self.rung, self.folder = rung, folder
         self._preset = preset
@@ -53,8 +52,6 @@ class RenditionEncoder:
         context = self._stream.codec_context
         context.time_base = 1 / frame_rate
         context.sample_aspect_ratio = Fraction(1)
-        context.colorspace, context.color_range = colours_of.colorspace, colours_of.color_range
-        context.color_primaries, context.color_trc = colours_of.color_primaries, colours_of.color_trc
         self.frames = 0
 
     def _x264_options(self) -> dict[str, str]:
@@ -70,12 +67,20 @@ class RenditionEncoder:
 
     def encode(self, frame: VideoFrame) -> None:
         """Encode the next picture."""
+        if self.frames == 0:
+            self._take_colours(frame)
         # What the source's encoder chose is of no interest; only the segments' beginnings are ours.
         begins = self.frames % self._frames_per_segment == 0
         frame.pict_type = PictureType.I if begins else PictureType.NONE
         frame.pts, frame.time_base = self.frames, 1 / self._frame_rate
         self._container.mux(self._stream.encode(frame))
         self.frames += 1
+
+    def _take_colours(self, first: VideoFrame) -> None:
+        """Say in the stream what its colours mean: only the scaled picture knows."""
+        context = self._stream.codec_context
+        context.colorspace, context.color_range = first.colorspace, first.color_range
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
 
     def finish(self) -> list[int]:
         """Write what is left; returns the bytes of each segment."""

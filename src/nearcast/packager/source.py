@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import av
 import av.error
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -73,7 +74,8 @@ class RecordedSource:
             self._container.close()
             raise
         self._video.thread_type = "AUTO"
-        self._audio = self._container.streams.best("audio", related=self._video)
+        sound = self._container.streams.best("audio", related=self._video)
+        self._audio = sound if isinstance(sound, AudioStream) and sound.codec_context is not None else None
         self.has_sound = self._audio is not None
         self.frame_rate = _frame_rate(self._video)
         self.pixel_aspect = Fraction(self._video.sample_aspect_ratio or 1)

@@ -175,9 +175,7 @@ class _Pictures:
         for rung in rungs:
             folder = self._folder / f"v{rung.name.removesuffix('p')}"
             self._encoders.append(
-                RenditionEncoder(
-                    rung, folder, rate, self._frames_per_segment, preset=self._preset, colours_of=first
-                )
+                RenditionEncoder(rung, folder, rate, self._frames_per_segment, preset=self._preset)
             )
             self._threads.append(ThreadPoolExecutor(1, thread_name_prefix=rung.name))
         return scaler

@@ -336,6 +336,8 @@ class _Template:
         duration = self._number("duration", 0)
         if duration < 1 or end is None:
             raise MalformedManifest(f"neither a timeline nor durations in {self._name!r}")
+        if end - offset > SEGMENTS_MAX * duration:
+            raise MalformedManifest(f"more than {SEGMENTS_MAX} segments")
         for time in range(offset, end, duration):
             yield time, min(duration, end - time)
 
@@ -357,6 +359,8 @@ def _timeline(entries: list[ET.Element], end: int | None) -> Iterator[tuple[int,
             if following is None:
                 raise MalformedManifest("a SegmentTimeline without end")
             repeat = max(0, ceil(Fraction(following - time, duration)) - 1)
+        if repeat >= SEGMENTS_MAX:
+            raise MalformedManifest(f"more than {SEGMENTS_MAX} segments")
         for _ in range(repeat + 1):
             yield time, duration
             time += duration

@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Literal
 
 MANIFEST_BYTES_MAX = 16 * 1024 * 1024
-SEGMENTS_MAX = 500_000
-"""In all representations of a manifest: a day in ten renditions has fewer. A few bytes that stand for
-more are an attack."""
+SEGMENTS_MAX = 100_000
+"""In all representations of a manifest: ten hours in ten renditions have fewer. A few bytes that stand
+for more are an attack, and refused before they are expanded."""
 
 
 class MalformedManifest(ValueError):
