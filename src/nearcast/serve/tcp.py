@@ -164,7 +164,7 @@ class Room:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
         self.draining = False
-        self.conversations: set[Conversation] = set()
+        self.conversations: dict[Conversation, None] = {}  # in order of arrival, the same in every run
         self.accepted_total = 0
         self.refused_total = 0
         self._server: asyncio.Server | None = None
@@ -182,12 +182,12 @@ class Room:
             self.refused_total += 1
             return False
         self.accepted_total += 1
-        self.conversations.add(conversation)
+        self.conversations[conversation] = None
         self._empty.clear()
         return True
 
     def leave(self, conversation: Conversation) -> None:
-        self.conversations.discard(conversation)
+        self.conversations.pop(conversation, None)
         if not self.conversations:
             self._empty.set()
 
