@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from nearcast.model.config import Config
+from nearcast.model.read import parse_config
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,3 +31,16 @@ def media() -> Path:
     if not folder.is_dir():
         pytest.skip("no real footage here; set NEARCAST_MEDIA to a folder of it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def example() -> Callable[[str], Config]:
+    """Reads `examples/NAME.toml`, moved to loopback addresses of this test run's own: nothing else that
+    runs on this machine, another test run included, is in its way."""
+
+    def read(name: str) -> Config:
+        text = (Path(__file__).parents[1] / "examples" / f"{name}.toml").read_text()
+        own = f"127.{2 + os.getpid() % 250}."
+        return parse_config(text.replace('"127.0.', f'"{own}').replace("//127.0.", f"//{own}"))
+
+    return read
