@@ -9,7 +9,7 @@ the CDN by CNAME in the deepest zone that holds it; not at a zone's apex, where 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nearcast.model.config import Config, IpAddress
@@ -101,17 +101,11 @@ def _add_provider_hosts(config: Config, drafts: Mapping[str, _Draft]) -> None:
 
 
 def _add_handovers(config: Config, drafts: Mapping[str, _Draft]) -> None:
+    """CNAMEs in the zones of providers and of the CDN; other zones are not ours to fill."""
+    ours = {config.cdn.zone, *(provider.zone for provider in config.internet.providers)}
     for each in config.distributions:
         cdn_host = f"{each.name}.{config.cdn.zone}"
-        for host in _handed_over(each.hosts, cdn_host, drafts):
-            drafts[_nearest(host, drafts)].add(host, HANDOVER_TTL_SECONDS, "CNAME", f"{cdn_host}.")
-
-
-def _handed_over(hosts: Iterable[str], cdn_host: str, drafts: Mapping[str, _Draft]) -> Iterable[str]:
-    """Hosts in the zone of a provider or of the CDN; others are in zones that are not ours to fill."""
-    tops = {""} | {origin for origin in drafts if "." not in origin}
-    return (
-        host
-        for host in hosts
-        if host != cdn_host and host not in drafts and _nearest(host, drafts) not in tops
-    )
+        for host in each.hosts:
+            zone = _nearest(host, drafts)
+            if zone in ours and host not in (zone, cdn_host):
+                drafts[zone].add(host, HANDOVER_TTL_SECONDS, "CNAME", f"{cdn_host}.")
