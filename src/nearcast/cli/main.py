@@ -6,6 +6,12 @@ import sys
 
 import typer
 
+from nearcast.cli import lab, uppercase
+from nearcast.cli.demo import demo
+from nearcast.cli.explain import explain
+from nearcast.cli.packaging import package
+from nearcast.cli.watch import watch
+
 app = typer.Typer(
     name="nearcast",
     help="A complete video CDN that anyone can run.",
@@ -14,6 +20,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.command()(demo)
+app.command()(watch)
+app.command()(explain)
+app.command()(package)
+app.add_typer(lab.app, name="lab")
+app.add_typer(uppercase.app, name="uppercase")
 
 
 def main() -> None:

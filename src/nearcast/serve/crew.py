@@ -104,6 +104,11 @@ class Crew:
             missing = ", ".join(self._missing(state, names))
             raise TimeoutError(f"not {state} within {seconds:g} s: {missing}") from None
 
+    def ignore(self) -> None:
+        """The running loop no longer reads the notices: the end of `attend`."""
+        if self.pid:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+
     def attend(self) -> None:
         """From now on the running loop reads the notices as they come."""
         if self.pid:

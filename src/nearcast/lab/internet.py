@@ -1,0 +1,116 @@
+"""The lab's programs as processes: what each runs, and how they are started, killed and watched.
+
+The plans are made before anything else, because the supervisor's process must be forked while this one
+has neither loop nor threads; a worker opens what it needs (the titles, its store) when it starts.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from nearcast.assembly.roles import Means, Role, roles, start
+from nearcast.cache.disk import PosixDisk
+from nearcast.control.catalogue import CatalogueEntry
+from nearcast.control.program import start_control
+from nearcast.lab.console import Order, Report
+from nearcast.lab.workplace import Workplace
+from nearcast.model.pages import pages_directory
+from nearcast.model.snapshot import Snapshot
+from nearcast.model.title import TITLE_JSON, Title
+from nearcast.origin.directory import DirectorySource
+from nearcast.serve.crew import Crew, WorkerFailed
+from nearcast.serve.program import Running
+from nearcast.serve.supervisor import WorkerPlan
+from nearcast.serve.worker import run_program
+
+CONTROL = "control"
+DRAIN_SECONDS = 2.0
+
+
+def plans(snapshot: Snapshot, workplace: Workplace) -> tuple[WorkerPlan, ...]:
+    """A process for every role, and one for the control API."""
+
+    def plan(name: str, begin: Callable[[], Awaitable[Running]]) -> WorkerPlan:
+        return WorkerPlan(name, partial(run_program, begin, DRAIN_SECONDS))
+
+    return (
+        *(plan(role.name, partial(_start_role, role, snapshot, workplace)) for role in roles(snapshot)),
+        plan(CONTROL, partial(_start_control, snapshot, workplace)),
+    )
+
+
+async def _start_role(role: Role, snapshot: Snapshot, workplace: Workplace) -> Running:
+    means = Means(
+        clock=time.time,
+        rng=random.Random(),
+        disk=lambda: PosixDisk(workplace.store(role.name)),
+        titles=DirectorySource(workplace.titles),
+        pages=DirectorySource(pages_directory()),
+    )
+    return await start(role, snapshot, means)
+
+
+async def _start_control(snapshot: Snapshot, workplace: Workplace) -> Running:
+    site = next(iter(snapshot.sites))
+    return await start_control(snapshot, catalogue(workplace.titles, site), clock=time.time)
+
+
+def catalogue(titles: Path, site: str) -> Sequence[CatalogueEntry]:
+    """The titles in a folder, as the distribution called `site` has them."""
+    return [
+        CatalogueEntry(site, path.parent.name, Title.from_json(path.read_bytes()))
+        for path in sorted(titles.glob(f"*/{TITLE_JSON}"))
+    ]
+
+
+class Console:
+    """Obeys the orders that come in over the lab's console."""
+
+    def __init__(self, snapshot: Snapshot, crew: Crew) -> None:
+        self._snapshot = snapshot
+        self._crew = crew
+
+    async def obey(self, order: Order) -> Report:
+        """Carry out one order; the report says what became of it."""
+        name = str(order.get("name", ""))
+        match order.get("do"):
+            case "status":
+                return {"ok": True, **self._status()}
+            case ("kill" | "start") as verb if name not in self._crew.states:
+                return {
+                    "ok": False,
+                    "said": f"there is no {name!r} to {verb}",
+                    "names": list(self._crew.states),
+                }
+            case "kill":
+                self._crew.kill(name)
+                await self._crew.reach("down", name)
+                return {"ok": True, "said": f"{name} was killed; nearcast lab start {name} brings it back"}
+            case "start":
+                self._crew.start(name)
+                try:
+                    await self._crew.reach("up", name)
+                except (WorkerFailed, TimeoutError) as fault:
+                    return {"ok": False, "said": str(fault)}
+                return {"ok": True, "said": f"{name} is up"}
+        return {"ok": False, "said": "the orders are status, kill and start"}
+
+    def _status(self) -> Report:
+        config = self._snapshot.config
+        internet = config.internet
+        return {
+            "zone": config.cdn.zone,
+            "resolver": [str(internet.resolver), internet.dns_port],
+            "router": [str(config.cdn.router), internet.admin_port],
+            "dns_port": internet.dns_port,
+            "http_port": internet.http_port,
+            "admin_port": internet.admin_port,
+            "programs": {
+                name: {"state": state, "pid": self._crew.pids[name]}
+                for name, state in self._crew.states.items()
+            },
+        }

@@ -1,0 +1,46 @@
+"""The programs of a configuration, each on a host of its own in a virtual world.
+
+The lab's configurations live on loopback addresses, which in the virtual world as on real machines
+cannot be reached from another host. `off_loopback` moves them into 10.0.0.0/8; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nearcast.assembly.roles import Means, Role, roles, start
+from nearcast.model.config import Config
+from nearcast.model.snapshot import Snapshot
+from nearcast.origin.content import ContentSource
+from nearcast.simulate.host import Host, Program
+from nearcast.simulate.world import World
+
+
+def off_loopback(config: Config) -> Config:
+    """`config` with every address of 127.0.0.0/8 moved to the same place in 10.0.0.0/8."""
+    moved = config.model_dump_json().replace('"127.', '"10.').replace("//127.", "//10.")
+    return Config.model_validate_json(moved)
+
+
+def place(world: World, snapshot: Snapshot, titles: ContentSource) -> None:
+    """Add a host for every role and every viewer of `snapshot`; hosts are named like their roles."""
+    for role in roles(snapshot):
+        world.host(role.name, [role.address])
+    for viewer in snapshot.config.internet.viewers:
+        world.host(viewer.name, [str(viewer.address)])
+    for role in roles(snapshot):
+        world.hosts[role.name].start(program_of(role, snapshot, titles))
+
+
+def program_of(role: Role, snapshot: Snapshot, titles: ContentSource) -> Program:
+    """What a host runs for `role`, now and after every restart."""
+
+    async def program(host: Host) -> None:
+        means = Means(host.clock, host.random, lambda: host.disk, titles)
+        running = await start(role, snapshot, means)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            running.abort()
+
+    return program
