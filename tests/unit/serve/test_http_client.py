@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -162,6 +164,39 @@ def test_a_body_may_last_until_the_connection_ends() -> None:
             assert not client._kept
 
     run(scene())
+
+
+def test_a_reset_is_not_the_end_of_a_body() -> None:
+    async def breaking(exchange: Exchange) -> None:
+        exchange.begin(200, {}, None)
+        await exchange.write(b"part of it")
+        raise UpstreamFault("somebody", "gone")
+
+    async def scene() -> None:
+        async with serving(breaking) as room:
+            reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")  # the body lasts until the connection ends
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+                await reader.read()
+            writer.close()
+
+    async def until_close() -> None:
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\npart of it")
+            await writer.drain()
+            plug = writer.get_extra_info("socket")
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        server = await asyncio.start_server(converse, "127.0.0.1", 0)
+        with pytest.raises(UpstreamFault, match="reset"):
+            await get(HttpClient(), server.sockets[0].getsockname()[:2])
+        server.close()
+
+    run(scene())
+    run(until_close())
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,8 @@ def test_a_request_is_answered_the_same_wherever_the_network_cuts_it(heard: byte
         (b"GET /a HTTP/1.1\r\n\r\n", "400 Bad Request"),
         (b"GET /a HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400 Bad Request"),
         (b"GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request"),
+        (b"GET http://b/ HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        (b"GET http://b/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"),
         (b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx", "400 Bad Request"),
         (b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", "400 Bad Request"),
         (
@@ -426,7 +428,8 @@ def test_a_peer_that_stopped_reading_is_reset_when_nothing_moves() -> None:
     play(scene)
 
 
-def test_a_half_closed_peer_still_gets_its_answers() -> None:
+@pytest.mark.parametrize("rest_of_it", [b"", GET[:7]])
+def test_a_half_closed_peer_still_gets_its_answers(rest_of_it: bytes) -> None:
     async def scene() -> None:
         ready = asyncio.Event()
 
@@ -435,7 +438,7 @@ def test_a_half_closed_peer_still_gets_its_answers() -> None:
             echo(exchange)
 
         wire = Stage(slow).wire()
-        await wire.hear(GET + POST + GET[:7])
+        await wire.hear(GET + POST + rest_of_it)
         await wire.hear_end()
         assert wire.state == "open"
         ready.set()

@@ -52,12 +52,11 @@ def end_of_head(octets: bytes, start: int = 0) -> int:
 class _Gathered:
     """What llhttp reports about one head."""
 
-    __slots__ = ("complete", "extra", "fields", "hosts", "target")
+    __slots__ = ("complete", "extra", "fields", "target")
 
     def __init__(self) -> None:
         self.target = b""
         self.fields: dict[str, str] = {}
-        self.hosts = 0
         self.complete = False
         self.extra = False  # something came after the head: its end is in dispute
 
@@ -73,8 +72,6 @@ class _Gathered:
         fields = self.fields
         if key in fields:
             text = f"{fields[key]}, {text}"
-        if key == "host":
-            self.hosts += 1
         fields[key] = text
 
     def on_headers_complete(self) -> None:
@@ -110,12 +107,12 @@ def parse_request_head(octets: bytes) -> RequestHead:
     if gathered.extra or not gathered.complete:
         raise HttpFault(400, "The request's head is malformed.")
     fields = gathered.fields
-    target = _origin_form(method, target, gathered)
     host = fields.get("host")
-    if gathered.hosts > 1 or (host is None and minor == 1):
-        raise HttpFault(400, "A request has exactly one Host field.")
-    if host is not None and not _HOST.fullmatch(host):
-        raise HttpFault(400, "The Host field is no host.")
+    if host is None and minor == 1:
+        raise HttpFault(400, "A request has a Host field.")
+    if host is not None and not _HOST.fullmatch(host):  # several were joined with ", ", which is no host
+        raise HttpFault(400, "The Host field is not one host.")
+    target = _origin_form(method, target, fields)
     if "transfer-encoding" in fields:
         _check_coding(fields, minor)
     elif "content-length" in fields and not _DIGITS.fullmatch(fields["content-length"]):
@@ -137,7 +134,7 @@ def _request_line(line: bytes) -> tuple[str, str, int]:
     raise HttpFault(400, "The request line is malformed.")
 
 
-def _origin_form(method: str, target: str, gathered: _Gathered) -> str:
+def _origin_form(method: str, target: str, fields: dict[str, str]) -> str:
     if target.startswith("/"):
         return target
     if target == "*" and method == "OPTIONS":
@@ -145,9 +142,9 @@ def _origin_form(method: str, target: str, gathered: _Gathered) -> str:
     if method == "CONNECT":
         raise HttpFault(501, "This server opens no tunnels.")
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or not absolute[1] or "@" in absolute[1]:
+    if absolute is None or not absolute[1] or not _HOST.fullmatch(absolute[1]):
         raise HttpFault(400, "The target is neither a path nor an http URL.")
-    gathered.fields["host"] = absolute[1]
+    fields["host"] = absolute[1]
     if not absolute[2]:
         return "*" if method == "OPTIONS" else "/"
     return absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
