@@ -1,0 +1,83 @@
+"""The lab's folder: gone at the end, swept when its lab was killed, found while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from nearcast.lab.console import ask, open_console
+from nearcast.lab.workplace import PREFIX, Workplace, running
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_folder_is_gone_at_the_end_even_after_an_exception() -> None:
+    with pytest.raises(KeyboardInterrupt), Workplace() as workplace:
+        (workplace.path / "file").write_text("x")
+        raise KeyboardInterrupt
+    assert not workplace.path.exists()
+
+
+def test_what_a_killed_lab_left_is_swept_and_what_lives_stays(temporary: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = temporary / f"{PREFIX}{os.getuid()}-{ended.pid}-abc"
+    alive = temporary / f"{PREFIX}{os.getuid()}-{os.getppid()}-abc"
+    left.mkdir()
+    alive.mkdir()
+    with Workplace():
+        assert not left.exists() and alive.exists()
+
+
+def test_orders_reach_a_running_lab_and_reports_come_back() -> None:
+    heard = []
+
+    async def obey(order):
+        heard.append(order)
+        return {"ok": True, "said": "done"}
+
+    async def story(workplace: Workplace) -> object:
+        console = await open_console(workplace.socket, obey)
+        try:
+            return await asyncio.to_thread(lambda: [ask(path, {"do": "status"}) for path in running()])
+        finally:
+            console.close()
+
+    with Workplace() as workplace:
+        assert list(running()) == [], "no socket yet"
+        assert asyncio.run(story(workplace)) == [{"ok": True, "said": "done"}]
+    assert heard == [{"do": "status"}]
+
+
+def test_nonsense_on_the_console_is_answered_and_harms_nothing() -> None:
+    async def obey(order):
+        raise AssertionError("must not be reached")
+
+    async def say(path: Path, octets: bytes) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(octets)
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def story(workplace: Workplace) -> list[bytes]:
+        console = await open_console(workplace.socket, obey)
+        try:
+            return [await say(workplace.socket, text) for text in (b"hello\n", b"", b"[1]\n", b"x" * 9000)]
+        finally:
+            console.close()
+
+    with Workplace() as workplace:
+        answers = asyncio.run(story(workplace))
+    assert all(b'"ok": false' in answer for answer in answers), answers
