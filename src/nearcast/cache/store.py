@@ -176,6 +176,8 @@ class Store:
         try:
             for folder in (OBJECTS, FILLING):
                 self.disk.make_directory(folder)
+            if self.sync:
+                self.disk.sync_directory("")
             for name, size in self.disk.entries(FILLING):
                 self._account(f"{FILLING}/{name}", size)
                 self._remove(f"{FILLING}/{name}")
@@ -282,7 +284,7 @@ class Store:
         """A writing ended without an object; `path` is None when there is not even a file."""
         self._bytes -= writing.size
         if path is not None and writing.size:
-            self._account(path, writing.file_bytes)
+            self._account(path, writing.attempted_bytes)
             self._remove(path)
         writing.size = 0
 

@@ -36,12 +36,18 @@ class Writing:
         self._start = start
         self._sum = 0
         self._file: DiskFile | None = None
+        self._attempted = len(start)  # bytes the file has at most
         self._view = _NOTHING  # of the file, as far as it was mapped
 
     @property
     def open(self) -> bool:
         """More can be written; false after `commit`, `discard` and a fault of the disk."""
         return self._file is not None
+
+    @property
+    def attempted_bytes(self) -> int:
+        """Size the file has now at most, whatever failed."""
+        return self._attempted
 
     @property
     def file_bytes(self) -> int:
@@ -60,6 +66,7 @@ class Writing:
         if not self._store.make_room(self, self.file_bytes + len(octets)):
             self.discard()
             return False
+        self._attempted += len(octets)
         try:
             self._file.write(octets)
         except OSError:
@@ -83,6 +90,7 @@ class Writing:
         """The body is complete: the object is in the store from now on. None when the disk refuses."""
         if self._file is None:
             return None
+        self._attempted = self.file_bytes
         try:
             self._file.write(encode_tail(self._start, self.length, self._sum))
             if self._store.sync:

@@ -1,0 +1,185 @@
+"""Whatever happens to the disk, what the store gives is exactly what was put, and it stays in its bound."""
+
+from __future__ import annotations
+
+import errno
+import random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from nearcast.cache.entry import ObjectHead
+from nearcast.cache.freshness import Freshness
+from nearcast.cache.store import Store
+from nearcast.cache.writing import Writing
+from nearcast.simulate.disk import VirtualDisk
+
+BYTES_MAX = 8_000
+NAMES = ["movie/a", "movie/b", "movie/c", "movie/d"]
+KEYS = st.sampled_from(NAMES)
+FAILING = ["write", "create", "map", "rename", "remove", "sync", "sync_directory", "*"]
+BODIES = st.binary(max_size=1500) | st.integers(0, 5000).map(lambda size: b"z" * size)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Objects come, are read, evicted and purged; the disk fails, fills up, rots and loses power."""
+
+    @initialize(sync=st.booleans(), seed=st.integers(0, 2**32))
+    def begin(self, sync: bool, seed: int) -> None:
+        self.disk = VirtualDisk(dice=random.Random(seed))
+        self.sync = sync
+        self.count = 0
+        self.possible: dict[str, set[tuple[int, bytes]]] = {}  # what a key may give: (number, body)
+        self.certain: dict[str, tuple[int, bytes]] = {}  # what it gives unless it is evicted
+        self.writings: list[tuple[Writing, int, bytes, bytes]] = []
+        self.faulty = False
+        self.full: list[int] = []
+        self.start()
+
+    def start(self) -> None:
+        self.store = Store(self.disk, BYTES_MAX, sync=self.sync, mapped_max=2)
+        self.store.open()
+
+    def head(self, key: str) -> tuple[int, ObjectHead]:
+        self.count += 1
+        fields = {"etag": f'"{self.count}"'}
+        return self.count, ObjectHead(key, 200, fields, float(self.count), Freshness(60.0, 0.0, 0.0, 0.0))
+
+    @rule(key=KEYS, body=BODIES, announced=st.booleans())
+    def open_writing(self, key: str, body: bytes, announced: bool) -> None:
+        number, head = self.head(key)
+        writing = self.store.begin(head, len(body) if announced else None)
+        if writing is not None:
+            self.writings.append((writing, number, body, body))
+
+    @rule(key=KEYS, body=BODIES)
+    def put(self, key: str, body: bytes) -> None:
+        before = len(self.writings)
+        self.open_writing(key, body, announced=True)
+        if len(self.writings) > before:
+            self.complete(before)
+
+    @precondition(lambda self: self.writings)
+    @rule(pick=st.integers(0, 9), size=st.integers(1, 3000))
+    def write(self, pick: int, size: int) -> None:
+        pick %= len(self.writings)
+        writing, number, body, rest = self.writings[pick]
+        if rest and not writing.write(rest[:size]):
+            del self.writings[pick]
+            return
+        self.writings[pick] = (writing, number, body, rest[size:])
+        try:
+            written = bytes(writing.written(0))
+        except OSError:
+            assert self.faulty
+        else:
+            assert written == body[: len(body) - len(rest[size:])]
+
+    @precondition(lambda self: self.writings)
+    @rule(pick=st.integers(0, 9))
+    def complete(self, pick: int) -> None:
+        writing, number, body, rest = self.writings.pop(pick % len(self.writings))
+        if rest and not writing.write(rest):
+            return
+        key = writing.head.key
+        # What fails late in a commit may still have replaced the file that a crash leaves.
+        self.possible.setdefault(key, set()).add((number, body))
+        entry = writing.commit()
+        if entry is None:
+            assert self.faulty
+            self.certain.pop(key, None)
+            return
+        assert bytes(entry.body) == body
+        self.possible[key] = self.possible[key] if self.store._unsynced else {(number, body)}
+        self.certain[key] = (number, body)
+
+    @precondition(lambda self: self.writings)
+    @rule(pick=st.integers(0, 9))
+    def discard(self, pick: int) -> None:
+        self.writings.pop(pick % len(self.writings))[0].discard()
+
+    @rule(key=KEYS)
+    def get(self, key: str) -> None:
+        entry = self.store.get(key)
+        if entry is not None:
+            found = (int(str(entry.head.etag).strip('"')), bytes(entry.body))
+            assert found == self.certain.get(key, found)
+            assert found in self.possible.get(key, set())
+        elif key in self.certain:
+            assert self.faulty or self.store.evicted_total
+
+    @rule(key=KEYS)
+    def purge(self, key: str) -> None:
+        try:
+            self.store.purge([key])
+        except OSError:
+            assert self.faulty
+        else:
+            self.possible.pop(key, None)
+        self.certain.pop(key, None)
+        assert self.store.get(key) is None
+
+    @rule()
+    def purge_all(self) -> None:
+        try:
+            self.store.purge_all()
+        except OSError:
+            assert self.faulty
+        else:
+            self.possible.clear()
+        self.certain.clear()
+        assert len(self.store) == 0
+
+    @rule()
+    def restart(self) -> None:
+        """The process dies; the machine goes on."""
+        if not self.faulty:
+            self.writings.clear()
+            held = len(self.store)
+            self.certain = {key: was for key, was in self.certain.items() if self.store.head(key)}
+            self.start()
+            assert len(self.store) == held
+
+    @rule(rot=st.booleans())
+    def crash(self, rot: bool) -> None:
+        self.heal()
+        self.disk.crash()
+        if rot:
+            self.disk.rot()
+        self.writings.clear()
+        evicted = self.store.evicted_total
+        self.start()
+        if not self.sync or rot or self.faulty or evicted:
+            self.certain.clear()
+        self.faulty = False
+        for key in NAMES:
+            self.get(key)
+
+    @rule(operation=st.sampled_from(FAILING))
+    def fail(self, operation: str) -> None:
+        self.faulty = True
+        self.disk.fail(operation, errno.EIO)
+
+    @rule(free=st.integers(0, 2000))
+    def fill_up(self, free: int) -> None:
+        self.faulty = True
+        self.full.append(self.disk.fill(free))
+
+    @rule()
+    def heal(self) -> None:
+        for operation in FAILING:
+            self.disk.heal(operation)
+        while self.full:
+            self.disk.unfill(self.full.pop())
+
+    @invariant()
+    def stays_in_its_bound(self) -> None:
+        if hasattr(self, "store"):
+            assert self.store.bytes_stored <= BYTES_MAX
+            on_disk = sum(len(content) for content in self.disk._live.values())
+            assert on_disk <= self.store.bytes_stored
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
