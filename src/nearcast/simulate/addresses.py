@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import struct
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from nearcast.simulate.declined import NotSimulated
 
@@ -48,11 +51,19 @@ def spelled(address: str, port: int) -> str:
 
 
 class VirtualSocket:
-    """What `get_extra_info("socket")` and `Server.sockets` show: names and kind, no descriptor."""
+    """What `get_extra_info("socket")` and `Server.sockets` show: names and kind, no descriptor.
+
+    Of all options only SO_LINGER with zero seconds has an effect: the connection then ends with a reset.
+    """
 
     def __init__(
-        self, kind: socket.SocketKind, local: SocketAddress, remote: SocketAddress | None = None
+        self,
+        kind: socket.SocketKind,
+        local: SocketAddress,
+        remote: SocketAddress | None = None,
+        linger: Callable[[bool], None] = lambda discards: None,
     ) -> None:
+        self._linger = linger
         self.type = kind
         self.family = family(local[0])
         self.proto = 0
@@ -67,8 +78,10 @@ class VirtualSocket:
             raise OSError(107, "Transport endpoint is not connected")
         return self._remote
 
-    def setsockopt(self, *arguments: object) -> None:
-        """Accepted and without effect: the links decide, not the options."""
+    def setsockopt(self, level: int, option: int, value: Any, *rest: object) -> None:
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+            self._linger(struct.unpack("ii", value) == (1, 0))
 
     def fileno(self) -> int:
-        raise NotSimulated("socket.fileno")
+        """-1, as of a socket that is closed: whoever wants to work on the descriptor finds none."""
+        return -1

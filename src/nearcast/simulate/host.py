@@ -162,7 +162,7 @@ class Host:
 
     def _end_life(self) -> None:
         over, self.life = self.life, Life(self)
-        self._loop.bury(over.end())
+        self._loop.bury(over)
         if self._loop.home is over:
             self._loop.home = self.life
 

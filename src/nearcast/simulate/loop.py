@@ -45,6 +45,7 @@ CANCELLED_TIMERS_MIN = 100  # fewer cancelled timers than this are not worth a s
 YOUNG_COLLECTION_TURNS = 1 << 14
 FULL_COLLECTION_TURNS = 1 << 20
 WAITING_SHOWN_MAX = 20
+CLOSING_TRIES_MAX = 10
 
 
 class Deadlock(RuntimeError):
@@ -102,7 +103,7 @@ class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
         self._permute = permute
         self._lag = 0.0  # how long the running callback has blocked its host
         self._offloaded: float | None = None  # how long the running executor function has blocked
-        self._buried: list[asyncio.Task[Any]] = []
+        self._buried: list[tuple[Life, asyncio.Task[Any]]] = []
 
     # --- scheduling -------------------------------------------------------------------------------
     def time(self) -> float:
@@ -318,20 +319,22 @@ class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
             self._soon.extend(life.held)
             life.held.clear()
 
-    def bury(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Keep the tasks of a dead life unreleased while the world runs; their `finally` must not run."""
-        self._buried += tasks
+    def bury(self, life: Life) -> None:
+        """End a life and keep its tasks unreleased while the world runs: their `finally` must not run."""
+        self._buried += [(life, task) for task in life.end()]
 
     def close(self) -> None:
         super().close()
         self._soon.clear()
         self._timers.clear()
-        for task in self._buried:  # what their `finally` does now, no one can see
+        for life, task in self._buried:
+            context = copy_context()
+            context.run(CURRENT.set, life)  # the dead reach neither network nor disk
             coroutine: Any = task.get_coro()
-            for _ in range(10):
+            for _ in range(CLOSING_TRIES_MAX):
                 try:
-                    coroutine.close()
-                except BaseException:
+                    context.run(coroutine.close)
+                except BaseException:  # a `finally` that awaits or fails
                     continue
                 break
         self._buried.clear()

@@ -45,21 +45,10 @@ class Endpoint(asyncio.Transport):
     """One end of a connection. `number` names the connection, `accepting` the server's end of it."""
 
     __slots__ = (
-        *(
-            "_broken",
-            "_buffered",
-            "_closing",
-            "_read_all",
-            "_eof_sent",
-            "_high",
-            "_history",
-            "_limits_low",
-            "_loop",
-            "_network",
-        ),
-        *("_opened", "_paused", "_reading_due", "_received", "_writing_paused"),
-        *("accepting", "closed", "context", "flow", "incoming", "life", "listener", "local", "lost"),
-        *("number", "protocol", "remote", "vanished", "where"),
+        *("_broken", "_buffered", "_closing", "_discards", "_eof_sent", "_high", "_history", "_limits_low"),
+        *("_loop", "_network", "_opened", "_paused", "_read_all", "_reading_due", "_received"),
+        *("_writing_paused", "accepting", "closed", "context", "flow", "incoming", "life", "listener"),
+        *("local", "lost", "number", "protocol", "remote", "vanished", "where"),
     )
 
     flow: Flow
@@ -91,6 +80,7 @@ class Endpoint(asyncio.Transport):
         self._reading_due = False
         self._read_all = False  # the protocol has seen the end
         self._broken = False  # a reset arrived
+        self._discards = False  # SO_LINGER of zero seconds: end with a reset
         self._received: deque[bytes | memoryview | Mark] = deque()
         self._writing_paused = self._eof_sent = self._closing = False
         self.closed = False  # nothing more is read or sent by this end
@@ -122,8 +112,11 @@ class Endpoint(asyncio.Transport):
             case "sockname":
                 return self.local
             case "socket":
-                return VirtualSocket(socket.SOCK_STREAM, self.local, self.remote)
+                return VirtualSocket(socket.SOCK_STREAM, self.local, self.remote, self._linger)
         return default
+
+    def _linger(self, discards: bool) -> None:
+        self._discards = discards
 
     # --- reading ----------------------------------------------------------------------------------
     def arrived(self, item: Item) -> None:
@@ -367,7 +360,7 @@ class Endpoint(asyncio.Transport):
         return any(not isinstance(item, Mark) for item in self._received)
 
     def _finish_sending(self) -> None:
-        if self._has_unread():
+        if self._has_unread() or self._discards:
             self.incoming.reset_sender()
         elif not self._eof_sent:
             self._eof_sent = True

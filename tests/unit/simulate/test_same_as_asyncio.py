@@ -1,8 +1,10 @@
-"""Conversations that run on asyncio's own loop over loopback and in the virtual world, with one transcript."""
+"""Conversations on asyncio's own loop over loopback and in the virtual world: one transcript."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -108,6 +110,17 @@ async def abort_is_seen_as_an_end(said: Transcript) -> None:
     server.close()
 
 
+async def abort_without_lingering_resets(said: Transcript) -> None:
+    server, client, far = await pair(said)
+    discard = struct.pack("ii", 1, 0)
+    client.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, discard)
+    client.transport.abort()
+    await far.over
+    await client.over
+    said.sort()
+    server.close()
+
+
 async def close_with_unread_bytes_resets(said: Transcript) -> None:
     server, client, far = await pair(said)
     far.transport.pause_reading()
@@ -165,7 +178,7 @@ async def a_failing_protocol_loses_its_connection(said: Transcript) -> None:
 
 
 async def refused(said: Transcript) -> None:
-    server, client, far = await pair(said)
+    server, client, _ = await pair(said)
     port = server.sockets[0].getsockname()[1]
     server.close()
     client.transport.abort()
@@ -335,6 +348,7 @@ CONVERSATIONS: list[Conversation] = [
     half_close,
     write_after_eof_is_refused,
     abort_is_seen_as_an_end,
+    abort_without_lingering_resets,
     close_with_unread_bytes_resets,
     writing_to_a_closed_peer_resets,
     a_reset_waits_behind_unread_bytes,

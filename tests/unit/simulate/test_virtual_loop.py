@@ -227,11 +227,11 @@ def test_every_call_of_asyncios_loops_is_simulated_or_declined() -> None:
 def test_tls_sockets_names_and_threads_are_declined_by_name() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        with pytest.raises(NotSimulated, match="create_connection\\(ssl"):
+        with pytest.raises(NotSimulated, match=r"create_connection\(ssl"):
             await asyncio.open_connection("127.0.0.1", 443, ssl=True)
-        with pytest.raises(NotSimulated, match="create_server\\(sock"):
+        with pytest.raises(NotSimulated, match=r"create_server\(sock"):
             await loop.create_server(asyncio.Protocol, sock=object())  # type: ignore[call-overload]
-        with pytest.raises(NotSimulated, match="host name 'cdn.test'"):
+        with pytest.raises(NotSimulated, match=r"host name 'cdn\.test'"):
             await asyncio.open_connection("cdn.test", 80)
         with pytest.raises(NotSimulated, match="service name 'http'"):
             await loop.getaddrinfo("127.0.0.1", "http")
@@ -250,7 +250,7 @@ def test_a_loop_without_a_world_has_no_network() -> None:
 
 def test_until_ends_a_world_that_would_go_on() -> None:
     async def main() -> None:
-        while True:
+        while True:  # noqa: ASYNC110
             await asyncio.sleep(1)
 
     world = World(1)

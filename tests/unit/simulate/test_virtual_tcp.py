@@ -99,7 +99,7 @@ def test_programs_bind_and_connect_as_their_host() -> None:
         assert far.transport.get_extra_info("peername") == (B, 32768)
         assert far.transport.get_extra_info("sockname") == (A, 80)
 
-    world, server, client = two_hosts()
+    world, _, _ = two_hosts()
     connected(world, act)
 
 
