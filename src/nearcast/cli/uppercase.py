@@ -110,8 +110,8 @@ def ask(
 ) -> None:
     """Ask for TEXT in capitals, and show the reply.
 
-    Exit code 0: answered; 1: the server says no (text that is not UTF-8, for example); 2: this cannot
-    be asked that way; 3: nobody answered.
+    Exit codes: 0 answered, 1 the server says no (to text that is not UTF-8),
+    2 this cannot be asked that way, 3 nobody answered.
     """
     if udp + tcp + raw > 1:
         fail("--udp, --tcp and --raw exclude one another", "choose one", USAGE)
