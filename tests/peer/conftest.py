@@ -1,0 +1,58 @@
+"""What peer tests share: the DNS of a small internet, and unbound as its resolver."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from nearcast.model.config import Config, Health
+from nearcast.model.snapshot import compile_snapshot
+from nearcast.resolver.program import start_resolver
+from nearcast.router.program import Router, start_authority, start_router
+from nearcast.router.zones import zones_by_server
+from nearcast.serve.program import Group
+
+spec = importlib.util.spec_from_file_location("peer_unbound", Path(__file__).with_name("unbound.py"))
+assert spec and spec.loader
+peer_unbound = sys.modules["peer_unbound"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(peer_unbound)
+
+
+@pytest.fixture
+def unbound(tmp_path: Path) -> Callable[[Config], AbstractAsyncContextManager[None]]:
+    """`async with unbound(config):` runs unbound on the resolver's address of `config`."""
+    return lambda config: peer_unbound.running_unbound(config, tmp_path)  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def _names(config: Config, *, resolver: bool = True) -> AsyncIterator[Router]:
+    group = Group()
+    try:
+        for address, zones in zones_by_server(config).items():
+            if address != str(config.cdn.router):
+                group.add(await start_authority(zones, address, config.internet.dns_port))
+        router = await start_router(compile_snapshot(config), clock=lambda: 1000.0)
+        group.add(router)
+        if resolver:
+            group.add(await start_resolver(config, clock=lambda: 1000.0, rng=Random(2)))
+        yield router
+    finally:
+        await group.drain(1)
+
+
+@pytest.fixture
+def names() -> Callable[..., AbstractAsyncContextManager[Router]]:
+    """`async with names(config, resolver=True) as router:` runs every name server of `config`."""
+    return _names
+
+
+@pytest.fixture
+def demo(example: Callable[[str], Config]) -> Config:
+    """The demo on addresses of this run's own; its content servers, which do not run, stay in the answers."""
+    return example("demo").model_copy(update={"health": Health(probe_seconds=60, failures_until_down=20)})
