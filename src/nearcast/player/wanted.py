@@ -115,7 +115,9 @@ class Film(Wanted):
 
     Two ranges belong to one film only if their strong ETag (or, without one, Last-Modified) and the
     size of the whole are the same; `If-Range` asks servers to see to that (RFC 9110 section 13.1.5),
-    and what they answer is looked at all the same. When the film changed, it is begun anew.
+    and what they answer is looked at all the same. When the film changed, it is begun anew. A server
+    that gives no validator is asked for the whole at once: its ranges could be of different versions
+    (section 15.3.7.3).
     """
 
     keeps_parts = True
@@ -138,6 +140,7 @@ class Film(Wanted):
         self._restarted = restarted
         self._film = hashlib.sha256()
         self._head = bytearray()
+        self._in_ranges = True
         self._validator: str | None = None
         self._skip = 0  # bytes of the present response that are here already
         self._until = 0  # the byte at which the present response should end
@@ -160,6 +163,8 @@ class Film(Wanted):
         return f"{self.rendition or 'progressive'} from byte {self.reached:,}"
 
     def fields(self) -> Fields:
+        if not self._in_ranges:
+            return {}
         last = self.reached + self._range_bytes - 1
         asked = {"range": f"bytes={self.reached}-{last}"}
         if self.reached and self._validator:
@@ -179,9 +184,12 @@ class Film(Wanted):
 
     def _begin_part(self, head: ResponseHead, validator: str | None, source: str) -> None:
         given = parse_content_range(head.fields.get("content-range", ""))
-        if given is None or given[1] is None:
+        span, size = given or (None, None)
+        if span is None or size is None:
             raise UpstreamFault(source, "gives a part without saying which")
-        span, size = given
+        if validator is None and span.length < size:
+            self._in_ranges = False
+            raise UpstreamFault(source, "gives a part without saying of which version")
         if self.reached and (validator, size) != (self._validator, self.size):
             self._begin_anew(f"{source} has another version of the film")
             raise UpstreamFault(source, "gives a part of another version")
