@@ -47,7 +47,7 @@ class Site:
 
     async def _start(self, titles: Path) -> None:
         self._origin: Origin = await start_origin(
-            titles, "127.0.51.2", 0, clock=lambda: 1.7e9, pages=pages_directory()
+            titles, "127.0.51.2", 0, clock=lambda: 1.7e9, pages=pages_directory() / "player"
         )
 
         def answer(exchange: Exchange) -> Any:

@@ -31,8 +31,8 @@ def _read(path: Path) -> _Page:
 def pages_routes(folder: Path) -> APIRouter:
     """`/status`, `/v1/docs` and the files they load, from the built pages in `folder`."""
     router = APIRouter(include_in_schema=False)
-    _serve(router, "/status", _read(folder / "status.html"))
-    _serve(router, "/v1/docs", _read(folder / "docs.html"))
+    _serve(router, "/status", _read(folder / "status" / "status.html"))
+    _serve(router, "/v1/docs", _read(folder / "status" / "docs.html"))
     for path in _files(folder):
         _serve(router, f"/{path.relative_to(folder).as_posix()}", _read(path))
     return router

@@ -49,7 +49,7 @@ async def _start_role(role: Role, snapshot: Snapshot, workplace: Workplace) -> R
         rng=random.Random(),
         disk=lambda: PosixDisk(workplace.store(role.name)),
         titles=DirectorySource(workplace.titles),
-        pages=DirectorySource(pages_directory()),
+        pages=DirectorySource(pages_directory() / "player"),
     )
     return await start(role, snapshot, means)
 

@@ -2,9 +2,9 @@
 
 The build hook (`web/build_hook.py`) puts them into the package:
 
-    watch.html            the player page, for `/watch/<title>`
+    player/watch.html     the player page, for `/watch/<title>`; an origin serves it and
     player/…              what it loads, for `/player/…`
-    status.html docs.html status/…    the status page and the API's documentation
+    status/…              the status page and the API's documentation, for the control program
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nearcast.model.faults import OperatorFault
 def pages_directory() -> Path:
     """The folder of the pages; raises OperatorFault when the package was installed without them."""
     folder = Path(nearcast.__file__).parent / "web"
-    if not (folder / "watch.html").is_file():
+    if not (folder / "player" / "watch.html").is_file():
         raise OperatorFault(
             "the pages are missing from this installation; build them with `pip install .` (or "
             "`python web/build_hook.py` in a working tree)"

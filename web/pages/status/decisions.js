@@ -32,8 +32,7 @@ const chosen = (decision) =>
 
 function reasons(decision) {
   const rows = decision.candidates.map((each) => h("tr", { class: each.chosen ? "chosen" : null },
-    h("td", { class: "mono" }, each.pop),
-    h("td", {}, KINDS[each.kind] ?? each.kind),
+    h("td", {}, h("span", { class: "mono" }, each.pop), h("div", { class: "soft small" }, KINDS[each.kind] ?? each.kind)),
     h("td", { class: "number" }, each.distance_km == null ? "–" : `${words.count(Math.round(each.distance_km))} km`),
     h("td", { class: "number" }, words.percent(each.load)),
     h("td", { class: "number" }, each.healthy),
@@ -43,12 +42,11 @@ function reasons(decision) {
       h("span", { class: "soft" }, `TTL ${decision.ttl_seconds} s · Snapshot ${decision.snapshot} · conditions ${decision.conditions}`)),
     decision.servers.length > 0 && h("p", { class: "small" }, "Answer: ",
       decision.servers.map((server, index) => [index ? ", " : "", h("span", { class: "mono" }, `${server.host} ${server.address}`)]).flat()),
-    h("div", { class: "scroll" }, h("table", {},
+    h("table", {},
       h("thead", {}, h("tr", {},
-        h("th", { scope: "col" }, "PoP"), h("th", { scope: "col" }, "kind"),
-        h("th", { scope: "col", class: "number" }, "distance"), h("th", { scope: "col", class: "number" }, "load"),
+        h("th", { scope: "col" }, "PoP"), h("th", { scope: "col", class: "number" }, "distance"), h("th", { scope: "col", class: "number" }, "load"),
         h("th", { scope: "col", class: "number" }, "healthy"), h("th", { scope: "col" }, "reason"))),
-      h("tbody", {}, rows))));
+      h("tbody", {}, rows)));
 }
 
 /** `form` has the fields url and client; the answer goes to `place`. */

@@ -23,9 +23,10 @@ export function drawMap(figure, status) {
   svg.append(...graticule(view));
   for (const [viewer, pop] of links(status)) svg.append(arc(view, viewer.place, pop.place));
   for (const viewer of viewers) svg.append(viewerMark(view, viewer));
-  const labels = labelPlacer();
-  for (const pop of status.pops) svg.append(...popMark(view, pop, labels));
-  for (const viewer of viewers) svg.append(labels(view, viewer.place, viewer.name, "viewer-name"));
+  for (const pop of status.pops) svg.append(popMark(view, pop));
+  const labels = labelPlacer(view, places);
+  for (const pop of status.pops) svg.append(labels(pop.place, pop.name, "pop-name"));
+  for (const viewer of viewers) svg.append(labels(viewer.place, viewer.name, "viewer-name"));
   figure.replaceChildren(svg);
 }
 
@@ -64,11 +65,9 @@ function projection(places, width) {
   const span = Math.min(360, Math.max(SPAN_DEGREES_MIN, extent(east) * 1.3, (extent(north) * 1.7 * width) / height));
   const scale = width / span;
   const [west, top] = [middle(east) - span / 2, middle(north) + height / scale / 2];
-  return {
-    width, height, scale, west, top,
-    x: (place) => (place.longitude - west) * scale,
-    y: (place) => (top - place.latitude) * scale,
-  };
+  const x = (place) => (place.longitude - west) * scale;
+  const y = (place) => (top - place.latitude) * scale;
+  return { width, height, scale, west, top, x, y, at: (place) => [x(place), y(place)] };
 }
 
 function graticule({ width, height, scale, west, top }) {
@@ -90,32 +89,29 @@ function graticule({ width, height, scale, west, top }) {
 }
 
 function arc(view, from, to) {
-  const [x1, y1, x2, y2] = [view.x(from), view.y(from), view.x(to), view.y(to)];
+  const [x1, y1, x2, y2] = [...view.at(from), ...view.at(to)];
   if (Math.hypot(x2 - x1, y2 - y1) < 3) return s("circle", { cx: x1, cy: y1, r: 15, class: "route" });
   const lift = Math.hypot(x2 - x1, y2 - y1) * 0.2;
   return s("path", { d: `M${x1},${y1} Q${(x1 + x2) / 2},${(y1 + y2) / 2 - lift} ${x2},${y2}`, class: "route" });
 }
 
 function viewerMark(view, { place }) {
-  const [x, y] = [view.x(place), view.y(place)];
+  const [x, y] = view.at(place);
   return s("rect", { x: x - 10, y: y - 10, width: 20, height: 20, rx: 3, transform: `rotate(45 ${x} ${y})`, class: "viewer" });
 }
 
-function popMark(view, pop, labels) {
+function popMark(view, pop) {
   const healthy = healthyOf(pop);
   const tone = healthy === 0 ? "bad" : healthy < pop.servers.length ? "warn" : "good";
-  return [
-    s("circle", { cx: view.x(pop.place), cy: view.y(pop.place), r: 6.5, class: `pop ${tone}` },
-      s("title", {}, `${pop.name}: ${healthy} of ${pop.servers.length} servers healthy`)),
-    labels(view, pop.place, pop.name, "pop-name"),
-  ];
+  return s("circle", { cx: view.x(pop.place), cy: view.y(pop.place), r: 6.5, class: `pop ${tone}` },
+    s("title", {}, `${pop.name}: ${healthy} of ${pop.servers.length} servers healthy`));
 }
 
-/** Puts each name at the first free side of its mark. */
-function labelPlacer() {
-  const taken = [];
-  return (view, place, text, kind) => {
-    const [x, y, wide] = [view.x(place), view.y(place), text.length * 7.5 + 4];
+/** Puts each name at the first free side of its mark, never over another mark. */
+function labelPlacer(view, places) {
+  const taken = places.map(view.at).map(([x, y]) => ({ from: x - 12, to: x + 12, top: y - 12, bottom: y + 12 }));
+  return (place, text, kind) => {
+    const [[x, y], wide] = [view.at(place), text.length * 7.5 + 4];
     const sides = [
       [x + 19, y + 4, "start"], [x - 19, y + 4, "end"], [x, y - 21, "middle"], [x, y + 31, "middle"],
       [x, y + 46, "middle"], [x, y - 36, "middle"],
@@ -126,7 +122,6 @@ function labelPlacer() {
     };
     const free = (box) => box.from > 0 && box.to < view.width && box.top > 0 && box.bottom < view.height &&
       taken.every((other) => box.to < other.from || box.from > other.to || box.bottom < other.top || box.top > other.bottom);
-    if (!taken.some((each) => each.mark === `${x},${y}`)) taken.push({ mark: `${x},${y}`, from: x - 13, to: x + 13, top: y - 13, bottom: y + 13 });
     const side = sides.find((each) => free(boxOf(each))) ?? sides[0];
     taken.push(boxOf(side));
     return s("text", { x: side[0], y: side[1], "text-anchor": side[2], class: kind }, text);
