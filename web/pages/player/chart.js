@@ -5,6 +5,7 @@ import { rate } from "./words.js";
 
 const LEFT = 58, RIGHT = 10, TOP = 8, BOTTOM = 20;
 const WINDOW_SECONDS = 120;
+const NAME_PIXELS = 12;
 
 /** points: [{at, bitsPerSecond, cache}], at in seconds; lines: renditions as reference. */
 export function drawRates(figure, points, renditions, now) {
@@ -17,11 +18,12 @@ export function drawRates(figure, points, renditions, now) {
   for (let power = low; power <= high; power += 1) {
     svg.append(grid(width, y(10 ** power)), axisLabel(y(10 ** power), rate(10 ** power).replace(/\.0+/, "")));
   }
+  let named = height;
   for (const { name, bandwidth } of renditions) {
-    svg.append(
-      s("line", { x1: LEFT, x2: width - RIGHT, y1: y(bandwidth), y2: y(bandwidth), class: "needs" }),
-      s("text", { x: width - RIGHT, y: y(bandwidth) - 3, "text-anchor": "end" }, name),
-    );
+    svg.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: y(bandwidth), y2: y(bandwidth), class: "needs" }));
+    if (named - y(bandwidth) < NAME_PIXELS) continue; // too near the one below
+    named = y(bandwidth);
+    svg.append(s("text", { x: width - RIGHT, y: named - 3, "text-anchor": "end" }, name));
   }
   for (const point of points.filter((each) => x(each.at) >= LEFT)) {
     const hit = point.cache === "hit" ? "dot hit" : point.cache === "unknown" ? "dot" : "dot miss";

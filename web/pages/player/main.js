@@ -26,6 +26,11 @@ function fail(trouble) {
   $("#trouble").hidden = false;
 }
 
+function received(answer) {
+  $("#trouble").hidden = true; // players try again by themselves, and this time it went well
+  journal.received(answer);
+}
+
 function choices(name, entries, chosen, choose) {
   const group = $(`#${name}`);
   group.replaceChildren(...entries.map(([value, text]) =>
@@ -72,7 +77,7 @@ async function start(wantedMode, wantedQuality) {
   const heard = (listen) => (...words) => mine === viewing && listen(...words);
   try {
     const begun = await WAYS[mode].play(video, title, quality, {
-      received: heard((answer) => journal.received(answer)),
+      received: heard(received),
       showing: heard((name) => journal.show(name, quality !== "auto")),
       failed: heard(fail),
     });

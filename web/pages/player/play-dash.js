@@ -5,6 +5,9 @@ import { library } from "./library.js";
 import { describe, renditionNamed, renditionOfHeight, urlOf } from "./title.js";
 import { troubleOfStatus, undecodable, unreachable } from "./trouble.js";
 
+// dash.js's errors of manifest, content, init segment and index (core/errors/Errors.js)
+const NOT_DOWNLOADED = [25, 27, 28, 29];
+
 export const label = "DASH";
 export const auto = true;
 export const about =
@@ -70,5 +73,5 @@ function tellResponse(title, tell, response) {
 function trouble(error) {
   const status = error?.data?.response?.status;
   if (status >= 400) return troubleOfStatus(status);
-  return /download|fragment|manifest/i.test(error?.message ?? "") ? unreachable() : undecodable(error?.message);
+  return NOT_DOWNLOADED.includes(error?.code) ? unreachable() : undecodable(error?.message);
 }

@@ -28,7 +28,7 @@ export async function play(video, title, quality, tell) {
     tell.showing(renditionOfHeight(title, hls.levels[to].height)?.name);
   });
   hls.on(Hls.Events.ERROR, (_, error) => {
-    if (error.fatal) tell.failed(trouble(Hls, error));
+    if (error.fatal || error.type === Hls.ErrorTypes.NETWORK_ERROR) tell.failed(trouble(Hls, error));
   });
   hls.loadSource(source);
   hls.attachMedia(video);

@@ -17,7 +17,7 @@ export function troubleOfStatus(status) {
 }
 
 export const unreachable = () =>
-  new Trouble("The content server stopped answering.", "Reload this page: another one may be chosen.");
+  new Trouble("The content server stopped answering.", "The player tries again for a while. Reload this page from the CDN’s own name: another server may be chosen.");
 
 export const undecodable = (detail) =>
   new Trouble(`This browser cannot decode the video${detail ? ` (${detail})` : ""}.`, "Choose another quality or way of playing, or package the title again.");
