@@ -85,6 +85,10 @@ class Store:
     def __len__(self) -> int:
         return len(self._index)
 
+    def keys(self) -> list[str]:
+        """Every key in the store, in no order."""
+        return list(self._index)
+
     def head(self, key: str) -> ObjectHead | None:
         """What is known of an object, without using it."""
         return self._index.get(key)

@@ -1,0 +1,131 @@
+"""The administration of an edge: pages for operators and the router's probes, and orders.
+
+GET  /health   name, load, draining, number of the Snapshot
+GET  /stats    what was counted, as JSON
+GET  /metrics  the same for Prometheus
+POST /warm     {"site": "movie", "targets": ["/clock/manifest.mpd"]}
+POST /purge    the same, or {"site": "movie", "all": true}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from nearcast.edge.application import Application
+from nearcast.edge.orders import purge, warm
+from nearcast.serve.admin import administration
+from nearcast.serve.http_server import Exchange
+from nearcast.wire.http.message import HttpFault
+
+# Name below nearcast_edge_, kind, sentence; keys as in /stats.
+_METRICS = {
+    "requests": ("requests_total", "counter", "Requests for content."),
+    "hits": ("hits_total", "counter", "Requests answered from the store, fresh."),
+    "misses": ("misses_total", "counter", "Requests that began a fill and waited for it."),
+    "stale": ("stale_total", "counter", "Requests answered from the store beyond its lifetime."),
+    "collapsed": ("collapsed_total", "counter", "Requests that shared a fill already under way."),
+    "bypasses": ("bypasses_total", "counter", "Requests passed to the origin for one viewer alone."),
+    "refused": ("refused_total", "counter", "Requests refused for a fault of their own."),
+    "errors": ("errors_total", "counter", "Requests that failed, or broke off, for another's fault."),
+    "revalidations": ("revalidations_total", "counter", "Misses that asked the origin about a stale copy."),
+    "fills": ("fills_total", "counter", "Fetches from the origin."),
+    "bytes_sent": ("sent_bytes_total", "counter", "Bytes of bodies sent."),
+    "bytes_filled": ("filled_bytes_total", "counter", "Bytes of bodies fetched."),
+    "evicted": ("evicted_total", "counter", "Objects that made room for others."),
+    "disk_faults": ("disk_faults_total", "counter", "Operations of the store's disk that failed."),
+    "cached_bytes": ("cached_bytes", "gauge", "Bytes in the store."),
+    "cache_bytes_max": ("cache_bytes_max", "gauge", "Bytes the store may take."),
+    "objects": ("objects", "gauge", "Objects in the store."),
+    "load": ("load_ratio", "gauge", "Part of the capacity in use, 0 to 1."),
+}
+
+
+def statistics(application: Application) -> dict[str, Any]:
+    """What /stats shows."""
+    tally, store = application.tally, application.store
+    return {
+        "name": application.server.name,
+        "requests": tally.requests,
+        "hits": tally.hits,
+        "misses": tally.misses,
+        "stale": tally.stale,
+        "collapsed": tally.collapsed,
+        "bypasses": tally.bypasses,
+        "refused": tally.refused,
+        "errors": tally.errors,
+        "revalidations": tally.revalidations,
+        "fills": application.fills.started_total,
+        "bytes_sent": tally.bytes_sent,
+        "bytes_filled": tally.bytes_filled,
+        "evicted": store.evicted_total,
+        "disk_faults": store.faults_total,
+        "cached_bytes": store.bytes_stored,
+        "cache_bytes_max": store.bytes_max,
+        "objects": len(store),
+        "load": round(application.load, 6),
+    }
+
+
+def metrics(application: Application) -> str:
+    """What /metrics shows: Prometheus' text format 0.0.4."""
+    lines = []
+    for key, value in statistics(application).items():
+        if key in _METRICS:
+            name, kind, sentence = _METRICS[key]
+            name = f"nearcast_edge_{name}"
+            lines.append(f"# HELP {name} {sentence}\n# TYPE {name} {kind}\n{name} {value}\n")
+    return "".join(lines)
+
+
+class Admin:
+    """The application on an edge's admin port. `current` gives the application of the present Snapshot."""
+
+    def __init__(self, current: Callable[[], Application], draining: Callable[[], bool]) -> None:
+        self._current = current
+        self._draining = draining
+        self._show = administration(
+            {
+                "/health": self._health,
+                "/stats": lambda _: statistics(current()),
+                "/metrics": lambda _: metrics(current()),
+            }
+        )
+
+    def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        """Answer one request."""
+        path = exchange.request.path
+        if path not in ("/warm", "/purge"):
+            return self._show(exchange)
+        return self._order(exchange, path)
+
+    def _health(self, query: Mapping[str, str]) -> dict[str, Any]:
+        application = self._current()
+        return {
+            "name": application.server.name,
+            "load": round(application.load, 6),
+            "draining": self._draining(),
+            "snapshot": application.snapshot.number,
+        }
+
+    async def _order(self, exchange: Exchange, path: str) -> None:
+        status = 200
+        report: dict[str, Any]
+        try:
+            if exchange.request.method != "POST":
+                raise HttpFault(405, "orders are given by POST")
+            order = _json(exchange.body)
+            application = self._current()
+            report = await warm(application, order) if path == "/warm" else purge(application, order)
+        except HttpFault as fault:
+            status, report = fault.status, {"error": fault.sentence}
+        fields = {"content-type": "application/json", "cache-control": "no-store"}
+        exchange.respond(status, fields, (json.dumps(report) + "\n").encode())
+
+
+def _json(octets: bytes) -> Any:
+    try:
+        return json.loads(octets)
+    except ValueError as fault:
+        raise HttpFault(400, f"an order is JSON: {fault}") from None

@@ -1,0 +1,135 @@
+"""The edge as a running program: a listener for viewers, one for administration, a store between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+from nearcast.cache.disk import Disk
+from nearcast.cache.policy import EvictionPolicy
+from nearcast.cache.store import Store
+from nearcast.edge.admin import Admin
+from nearcast.edge.application import Application
+from nearcast.edge.fill import Means
+from nearcast.edge.fills import Fills
+from nearcast.edge.tally import LoadMeter, Tally
+from nearcast.edge.upstream import Upstream
+from nearcast.model.snapshot import Server, Snapshot
+from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.limits import HttpLimits, StreamLimits
+
+_NO_BODY = HttpLimits(body_bytes_max=64 * 1024)  # nothing that is answered here needs a body
+
+
+class Edge:
+    """A running edge."""
+
+    room: HttpRoom
+    admin_room: HttpRoom
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        name: str,
+        store: Store,
+        client: HttpClient,
+        clock: Callable[[], float],
+        rng: Random,
+    ) -> None:
+        self.name = name
+        self.draining = False
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._tally = Tally(LoadMeter(asyncio.get_running_loop().time))
+        self._upstream = Upstream(client, snapshot.servers[name].host, rng)
+        self._fills = Fills(Means(store, self._upstream, clock, self._tally.filled))
+        self._closing: asyncio.Task[None] | None = None
+        self.application = self._compiled(snapshot, snapshot.servers[name])
+
+    @property
+    def port(self) -> int:
+        """The viewers' port."""
+        return self.room.port
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve by `snapshot` from the next request on; requests and fills under way end as they began.
+
+        Addresses and ports stay as they were. A Snapshot in which we are missing changes our sites only:
+        whoever wants us gone drains us.
+        """
+        server = snapshot.servers.get(self.name, self.application.server)
+        self.application = self._compiled(snapshot, server)
+        self._store.resize(server.cache_bytes_max)
+
+    async def drain(self, seconds: float) -> None:
+        """Finish what is under way. The administration goes last: it says that we are draining."""
+        self.draining = True
+        await self.room.drain(seconds)
+        await self._fills.cancel()
+        await self._client.close()
+        await self.admin_room.drain(0)
+
+    def abort(self) -> None:
+        self.draining = True
+        self.room.abort()
+        self.admin_room.abort()
+        self._fills.abort()
+        self._closing = asyncio.get_running_loop().create_task(self._client.close())
+
+    def answer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        """Have the present Snapshot's application answer."""
+        return self.application(exchange)
+
+    def _compiled(self, snapshot: Snapshot, server: Server) -> Application:
+        return Application(
+            snapshot,
+            server,
+            store=self._store,
+            fills=self._fills,
+            upstream=self._upstream,
+            tally=self._tally,
+            clock=self._clock,
+        )
+
+
+async def start_edge(
+    snapshot: Snapshot,
+    name: str,
+    *,
+    disk: Disk,
+    clock: Callable[[], float],
+    rng: Random,
+    policy: EvictionPolicy | None = None,
+    sync: bool = False,
+    client_limits: ClientLimits | None = None,
+    stream_limits: StreamLimits | None = None,
+) -> Edge:
+    """Start the content server `name` of `snapshot` on its address and ports.
+
+    `clock` gives wall time (Unix seconds). `policy` evicts (default LRU); `sync` makes stored objects
+    survive a power loss, at the price of a disk sync per object. OSError when a port cannot be bound.
+    """
+    server = snapshot.servers[name]
+    store = Store(disk, server.cache_bytes_max, policy=policy, sync=sync)
+    store.open()
+    client = HttpClient(client_limits)
+    edge = Edge(snapshot, name, store, client, clock, rng)
+    edge.room = await listen_http(
+        edge.answer,
+        server.address,
+        server.http_port,
+        clock=clock,
+        limits=_NO_BODY,
+        stream_limits=stream_limits,
+    )
+    admin = Admin(lambda: edge.application, lambda: edge.draining)
+    try:
+        edge.admin_room = await listen_http(admin, server.address, server.admin_port, clock=clock)
+    except OSError:
+        edge.room.abort()
+        raise
+    return edge

@@ -1,0 +1,156 @@
+"""A body on its way in: one writer, many followers, bounded memory.
+
+While the body is being stored, the disk takes it at the upstream's pace and each follower reads what is
+there at its own pace, from the newest pieces in memory or from what is written already.
+
+A body that is not stored (too large, private, disk full, also from the middle on) waits in a window of
+memory until the slowest follower has taken it: then followers set the upstream's pace, and when none is
+left the body is abandoned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from nearcast.cache.writing import Writing
+
+PIECE_BYTES = 256 * 1024  # handed to a follower at a time
+WINDOW_BYTES = 1024 * 1024  # of a body that is not stored
+RECENT_BYTES = 256 * 1024  # of one that is: spares the usual follower the way over the disk
+
+
+class BodyBroken(Exception):
+    """The rest of the body cannot be had."""
+
+
+class Abandoned(Exception):
+    """The body is not stored and nobody follows it any more."""
+
+
+class Follower:
+    """One reader of a stream, at its own position."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.at = 0  # the next octet wanted
+        self._stream = stream
+
+    async def piece(self, stop: int | None) -> bytes | memoryview | None:
+        """What comes next, as soon as it is there, at most up to `stop`; None at the end.
+
+        Raises BodyBroken when the rest cannot be had.
+        """
+        stream = self._stream
+        while stop is None or self.at < stop:
+            octets = stream.read(self.at)
+            if octets:
+                if stop is not None and len(octets) > stop - self.at:
+                    octets = octets[: stop - self.at]
+                self.skip_to(self.at + len(octets))
+                return octets
+            if stream.broken:
+                raise BodyBroken
+            if stream.complete:
+                return None
+            await stream.news.wait()
+        return None
+
+    def skip_to(self, at: int) -> None:
+        """Nothing before `at` is wanted."""
+        self.at = at
+        self._stream.moved()
+
+    def leave(self) -> None:
+        """Follow no more. May be called twice."""
+        self._stream.followers.discard(self)
+        self._stream.moved()
+
+
+class Stream:
+    """Followers may join before the first byte; `store_in` says where the bytes go."""
+
+    def __init__(self) -> None:
+        self.arrived = 0  # bytes
+        self.complete = False
+        self.broken = False
+        self.followers: set[Follower] = set()
+        self.news = asyncio.Event()  # pulsed, never left set
+        self._movement = asyncio.Event()  # of a follower; pulsed
+        self.writing: Writing | None = None
+        self._window: deque[bytes] = deque()  # the newest pieces
+        self._window_start = 0
+
+    @property
+    def stored(self) -> bool:
+        """All that has arrived is, or will be, in the store: whoever comes late can still follow."""
+        return self.writing is not None and self.writing.open
+
+    def follow(self) -> Follower:
+        follower = Follower(self)
+        self.followers.add(follower)
+        return follower
+
+    # --- the writer -------------------------------------------------------------------------------
+    def store_in(self, writing: Writing) -> None:
+        self.writing = writing
+
+    async def put(self, piece: bytes) -> None:
+        """More of the body. Waits for followers when it cannot be stored; Abandoned when there are none."""
+        self._window.append(piece)
+        self.arrived += len(piece)
+        stored = self.writing is not None and self.writing.write(piece)
+        self.pulse()
+        if stored:
+            self._trim(self.arrived - RECENT_BYTES)
+            return
+        while True:
+            if not self.followers:
+                raise Abandoned
+            self._trim(min(follower.at for follower in self.followers))
+            if self.arrived - self._window_start <= WINDOW_BYTES:
+                return
+            await self._movement.wait()
+
+    def finish(self) -> None:
+        """That was all of it."""
+        self.complete = True
+        self.pulse()
+
+    def break_off(self) -> None:
+        """The rest will not come. Followers get what is there, then BodyBroken."""
+        self.broken = not self.complete
+        if self.writing is not None and self.broken:
+            self.writing.discard()
+        self.pulse()
+
+    # --- followers --------------------------------------------------------------------------------
+    def read(self, at: int) -> bytes | memoryview:
+        """Some octets from `at`, none when they have not come. BodyBroken when the disk lost them."""
+        if at >= self.arrived:
+            return b""
+        if at < self._window_start:
+            assert self.writing is not None, "the window keeps what no follower has taken"
+            try:
+                return self.writing.written(at)[:PIECE_BYTES]
+            except OSError:
+                raise BodyBroken from None
+        start = self._window_start
+        for piece in self._window:
+            if at < start + len(piece):
+                return piece if at == start else memoryview(piece)[at - start :]
+            start += len(piece)
+        raise AssertionError("the window reaches to what arrived last")
+
+    def moved(self) -> None:
+        self._movement.set()
+        self._movement.clear()
+
+    def pulse(self) -> None:
+        self.news.set()
+        self.news.clear()
+
+    def _trim(self, keep_from: int) -> None:
+        """Forget the pieces that lie wholly before `keep_from`."""
+        window = self._window
+        while window and self._window_start + len(window[0]) <= keep_from:
+            self._window_start += len(window.popleft())
