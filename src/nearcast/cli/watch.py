@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -56,7 +57,8 @@ def watch(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the film. Sound apart from the picture goes beside it, as .audio.mp4.",
+            help="Keep the film as FILE. Beside it, where they come apart: the sound as .audio.mp4, "
+            "each change of rendition as .2.mp4, .3.mp4 …",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
@@ -92,6 +94,8 @@ def watch(
         say_json(viewing.to_json())
     else:
         summarize(viewing)
+        if viewing.complete and saved.names:
+            say(f"saved as {escape(saved.names)}")
     if not viewing.complete:
         end(viewing)
 
@@ -143,8 +147,8 @@ def tell(happening: Happening) -> None:
             say(object_line(happening))
         case Chosen() if happening.before is None or happening.switched:
             say(f"  [cyan]{happening.rendition:>9}[/]  [dim]{escape(happening.reason)}[/]")
-        case Event():
-            colour = "red" if happening.kind in ("failed", "ended") else "yellow"
+        case Event() if happening.kind != "ended":  # that is told at the end, with its remedy
+            colour = "red" if happening.kind == "failed" else "yellow"
             say(f"  [{colour}]{happening.kind:>9}[/]  {escape(happening.sentence)}")
 
 
@@ -182,8 +186,8 @@ def summarize(viewing: Viewing) -> None:
     )
     if viewing.startup_ms is not None:
         say(
-            f"started after {viewing.startup_ms:.0f} ms, stood still {viewing.stalls} times for "
-            f"{viewing.rebuffer_seconds:.1f} s, changed rendition {len(viewing.switches)} times"
+            f"started after {viewing.startup_ms:.0f} ms, stood still {times(viewing.stalls)} for "
+            f"{viewing.rebuffer_seconds:.1f} s, changed rendition {times(len(viewing.switches))}"
         )
 
 
@@ -193,6 +197,11 @@ def end(viewing: Viewing) -> NoReturn:
     if not viewing.reached:
         fail(problem, "See whether the name and port are right and the servers run.", UNREACHABLE)
     fail(problem, "What failed on the way is told above, or with --json under `events`.", NO)
+
+
+def times(count: int) -> str:
+    """`once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def speak_bytes(octets: int) -> str:
@@ -209,7 +218,7 @@ class SavedTrack:
     """A file that grows beside its name and gets it when the film is complete."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._part = path.with_name(path.name + ".part")
         with self._blamed():
             self._file: BinaryIO = open(self._part, "wb")  # noqa: SIM115 - closed by `close`
@@ -229,14 +238,14 @@ class SavedTrack:
 
     def finish(self) -> None:
         with self._blamed():
-            self._part.replace(self._path)
+            self._part.replace(self.path)
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:
         try:
             yield
         except OSError as fault:
-            raise OperatorFault(f"{self._path} cannot be written: {fault.strerror}; choose another") from None
+            raise OperatorFault(f"{self.path} cannot be written: {fault.strerror}; choose another") from None
 
 
 class Saved:
@@ -248,6 +257,7 @@ class Saved:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._tracks: list[SavedTrack] = []
+        self._count: Counter[str] = Counter()
 
     def __enter__(self) -> Saved:
         return self
@@ -257,10 +267,14 @@ class Saved:
             track.close()
 
     def keep_for(self, kind: str) -> Keep | None:
-        """Where bytes of this kind go: the sound into a file of its own."""
+        """Where bytes of this kind go from now on: each time a file of its own."""
         if self._path is None:
             return None
-        track = SavedTrack(self._path.with_suffix(".audio.mp4") if kind == "audio" else self._path)
+        suffixes = [".audio.mp4"] if kind == "audio" else [self._path.suffix]
+        self._count[kind] += 1
+        if self._count[kind] > 1:
+            suffixes.insert(0, f".{self._count[kind]}")
+        track = SavedTrack(self._path.with_suffix("".join(suffixes)))
         self._tracks.append(track)
         return track
 
@@ -269,3 +283,7 @@ class Saved:
         for track in self._tracks:
             track.close()
             track.finish()
+
+    @property
+    def names(self) -> str:
+        return ", ".join(str(track.path) for track in self._tracks)

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 SAMPLES_MAX = 3
+SECONDS_MIN = 0.001  # the loop's clock may count no finer (uvloop's does not)
 SAMPLES_RECENT = 2
 SAFE_SHARE = 0.8
 SHORT_BUFFER_SHARE = 0.6
@@ -53,7 +54,7 @@ class Throughput:
     def add(self, octets: int, seconds: float) -> None:
         """One segment of `octets` bytes arrived within `seconds`. Empty ones say nothing."""
         if octets > 0:
-            self._rates.append(octets * 8 / max(seconds, 1e-6))
+            self._rates.append(octets * 8 / max(seconds, SECONDS_MIN))
 
     @property
     def estimate(self) -> float | None:

@@ -37,7 +37,7 @@ class Track:
     kind: str
     names: dict[str, Representation]
     """Representations by the names people call them (`720p`)."""
-    keep: Keep | None
+    keep: Keep | None = None
     playing: str | None = None
     fetched: int = 0
     """Segments, so far."""
@@ -70,10 +70,7 @@ class _Adaptive:
         self._tracks: list[Track] = []  # the one whose rendition is chosen first
 
     async def watch(self) -> None:
-        self._tracks = [
-            Track(kind, names, self._stage.keep_for(kind))
-            for kind, names in tracks_of(await self._read_manifest()).items()
-        ]
+        self._tracks = [Track(kind, names) for kind, names in tracks_of(await self._read_manifest()).items()]
         while behind := [track for track in self._tracks if not track.ended]:
             track = min(behind, key=lambda track: track.reached)
             try:
@@ -143,6 +140,7 @@ class _Adaptive:
             wanted = Whole("init", name)
             await self._stage.whole(Url.parse(init_url), wanted)
             track.inits[name] = wanted.octets
+        track.keep = self._stage.keep_for(track.kind)
         if track.keep:
             track.keep.write(track.inits.get(name, b""))
         track.playing = name

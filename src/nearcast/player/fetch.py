@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.player.bandwidth import Line
-from nearcast.player.lookup import Names
+from nearcast.player.lookup import Names, is_address
 from nearcast.player.url import Url
 from nearcast.player.viewing import Fetched, Trace
 from nearcast.player.wanted import Wanted
@@ -67,7 +68,9 @@ class Fetcher:
         line: Line | None,
         rng: random.Random,
         patience: Patience,
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` measures what is told in milliseconds: uvloop's own time counts in whole ones."""
         self._loop = asyncio.get_running_loop()
         self._names = names
         self._client = client
@@ -75,6 +78,7 @@ class Fetcher:
         self._line = line
         self._rng = rng
         self._patience = patience
+        self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
 
     async def fetch(self, url: Url, wanted: Wanted) -> Url:
@@ -86,7 +90,8 @@ class Fetcher:
         for turn in range(self._patience.turns_max):
             if turn:
                 await self._pause(turn)
-                self._trace.tell("again", f"asking the DNS again for {url.host}, round {turn + 1}")
+                whom = url.authority if is_address(url.host) else f"the DNS for {url.host}"
+                self._trace.tell("again", f"asking {whom} again, round {turn + 1}")
             source = url
             for _ in range(REDIRECTS_MAX + 1):
                 at = await self._from_any_address(source, wanted, fresh=turn > 0)
@@ -139,7 +144,7 @@ class Fetcher:
 
     async def _from(self, address: tuple[str, int], url: Url, wanted: Wanted) -> Url:
         """One request to one server: `url`, or where it redirects to. UpstreamFault: try another one."""
-        began = self._loop.time()
+        began, asked_at = self._loop.time(), self._clock()
         source = f"{address[0]}:{address[1]}"
         fields = {"host": url.authority, "user-agent": "nearcast", **wanted.fields()}
         async with self._client.request("GET", address, url.target, fields) as incoming:
@@ -156,9 +161,10 @@ class Fetcher:
                 await self._receive(incoming, wanted, source)
             except UpstreamFault:
                 if wanted.keeps_parts and wanted.bytes:
-                    self._record(began, url, incoming, wanted)
+                    self._record(asked_at, url, incoming, wanted)
                 raise
-            self._record(began, url, incoming, wanted)
+            wanted.seconds = self._loop.time() - began
+            self._record(asked_at, url, incoming, wanted)
         return url
 
     async def _receive(self, incoming: Incoming, wanted: Wanted, source: str) -> None:
@@ -168,9 +174,8 @@ class Fetcher:
             wanted.take(piece)
         wanted.end(source)
 
-    def _record(self, began: float, url: Url, incoming: Incoming, wanted: Wanted) -> None:
+    def _record(self, asked_at: float, url: Url, incoming: Incoming, wanted: Wanted) -> None:
         server, word = served_by(incoming.head.fields)
-        wanted.seconds = self._loop.time() - began
         self._trace.add(
             Fetched(
                 at=self._trace.now(),
@@ -179,7 +184,7 @@ class Fetcher:
                 server_host=server,
                 status=incoming.head.status,
                 bytes=wanted.bytes,
-                ms=wanted.seconds * 1000,
+                ms=max(0.0, self._clock() - asked_at) * 1000,
                 cache_status=word,
                 sha256=wanted.sha256,
                 kind=wanted.kind,

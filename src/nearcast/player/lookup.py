@@ -54,14 +54,16 @@ class Names:
         client: DnsClient | None,
         client_subnet: Subnet | None,
         heard: Callable[[Lookup], None],
+        clock: Callable[[], float],
     ) -> None:
         """`resolver` and `client` come together or not at all; `client_subnet` is sent along
-        (RFC 7871), for viewers whose address says nothing of where they are."""
+        (RFC 7871), for viewers whose address says nothing of where they are; `clock` measures `Lookup.ms`."""
         self._loop = asyncio.get_running_loop()
         self._resolver = resolver
         self._client = client
         self._client_subnet = client_subnet
         self._heard = heard
+        self._clock = clock
         self._known: dict[str, tuple[Lookup, float]] = {}  # until when, in loop time
 
     async def look_up(self, name: str, *, fresh: bool = False) -> Lookup:
@@ -82,7 +84,7 @@ class Names:
         return lookup
 
     async def _ask(self, name: str) -> Lookup:
-        began = self._loop.time()
+        began = self._clock()
         if self._resolver is None or self._client is None:
             return await self._ask_system(name, began)
         where = f"{self._resolver[0]}:{self._resolver[1]}"
@@ -92,7 +94,7 @@ class Names:
             if addresses or reply.rcode() != dns.rcode.NOERROR:
                 break
         rcode = dns.rcode.to_text(reply.rcode())
-        return Lookup(name, chain, addresses, ttl, (self._loop.time() - began) * 1000, rcode, where)
+        return Lookup(name, chain, addresses, ttl, self._ms_since(began), rcode, where)
 
     async def _ask_system(self, name: str, began: float) -> Lookup:
         rcode, found = "NOERROR", []
@@ -103,7 +105,10 @@ class Names:
                 raise UpstreamFault("the system's resolver", str(fault.strerror)) from None
             rcode = "NXDOMAIN"
         addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
-        return Lookup(name, (), addresses, None, (self._loop.time() - began) * 1000, rcode)
+        return Lookup(name, (), addresses, None, self._ms_since(began), rcode)
+
+    def _ms_since(self, began: float) -> float:
+        return max(0.0, self._clock() - began) * 1000
 
 
 def read_answer(

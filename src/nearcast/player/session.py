@@ -72,7 +72,8 @@ class Viewer:
 
         `quality` (`720p`) picks one rendition of a title, as a progressive film. `bandwidth` is the
         viewer's line; `bandwidth_max` bit/s bounds the renditions chosen. `listener` hears everything
-        as it happens; `keep_for` says where the bytes of `video`, `audio` or `progressive` go besides.
+        as it happens; `keep_for` says where the bytes of `video`, `audio` or `progressive` go besides,
+        each time that a rendition begins to play.
         Raises OperatorFault for what the user got wrong; whatever the network does is in the result.
         """
         loop = asyncio.get_running_loop()
@@ -82,7 +83,7 @@ class Viewer:
         limits = self._limits or (SLOW_LINE_LIMITS if bandwidth else None)
         client = HttpClient(limits, local_address=self._local_address)
         line = Line(bandwidth) if bandwidth else None
-        fetcher = Fetcher(self._names(trace), client, trace, line, self._rng, self._patience)
+        fetcher = Fetcher(self._names(trace), client, trace, line, self._rng, self._patience, self._clock)
         stage = Stage(fetcher, trace, realtime, self._buffer_seconds, keep_for)
         problem = None
         try:
@@ -103,7 +104,7 @@ class Viewer:
 
     def _names(self, trace: Trace) -> Names:
         client = DnsClient(self._local_address, rng=self._rng) if self._resolver else None
-        return Names(self._resolver, client, self._client_subnet, trace.add)
+        return Names(self._resolver, client, self._client_subnet, trace.add, self._clock)
 
 
 def mode_of(text: str, quality: str | None) -> str:

@@ -26,7 +26,8 @@ class Stage:
     buffer_seconds: float
     """How much of the film is fetched ahead in real time."""
     keep_for: Callable[[str], Keep | None]
-    """Where `video`, `audio` or `progressive` bytes go besides; None: nowhere."""
+    """Where `video`, `audio` or `progressive` bytes go besides; None: nowhere. Asked anew for each rendition
+    that begins to play, since segments of different renditions make no one file."""
     playout: PlayOut = field(default_factory=PlayOut)
     film_seconds: float | None = None
 

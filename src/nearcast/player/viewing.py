@@ -39,7 +39,7 @@ class Fetched:
 
     @property
     def bits_per_second(self) -> float:
-        return self.bytes * 8 / max(self.ms / 1000, 1e-6)
+        return self.bytes * 8 / self.ms * 1000 if self.ms > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

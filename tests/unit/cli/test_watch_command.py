@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from nearcast.cli.watch import default_resolver, read_client, read_resolver, speak_bytes, watch
+from nearcast.cli.watch import Saved, default_resolver, read_client, read_resolver, speak_bytes, watch
 from nearcast.model.faults import OperatorFault
 from nearcast.player.fetch import Patience
 from nearcast.serve.http_server import Exchange, listen_http
@@ -98,6 +98,7 @@ def test_each_object_gets_a_line_and_the_whole_a_summary(site: str) -> None:
     assert all("ia2.cdn.test 127.0.0.1" in line for line in lines if "/s " in line and " hit " in line)
     assert "complete: 6.0 s of film" in lines[-2]
     assert lines[-1].startswith("started after")
+    assert lines[-1].endswith("changed rendition 0 times")
 
 
 def test_the_choice_is_told_with_its_reason(site: str) -> None:
@@ -113,7 +114,9 @@ def test_json_is_one_document_and_nothing_else(site: str) -> None:
 
 
 def test_the_film_is_saved_and_its_sound_beside_it(site: str, tmp_path: Path) -> None:
-    assert typed(f"{site}/clock", "--save", str(tmp_path / "film.mp4")).exit_code == 0
+    result = typed(f"{site}/clock", "--save", str(tmp_path / "film.mp4"))
+    assert result.exit_code == 0
+    assert result.stdout.endswith(f"saved as {tmp_path}/film.mp4, {tmp_path}/film.audio.mp4\n")
     assert (tmp_path / "film.mp4").read_bytes() == INIT + PIECE * 3
     assert (tmp_path / "film.audio.mp4").read_bytes() == INIT + SOUND * 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.audio.mp4", "film.mp4"]
@@ -188,6 +191,14 @@ def test_a_client_is_told_as_its_subnet() -> None:
     assert str(read_client("203.0.113.7")) == "203.0.113.0/24"
     with pytest.raises(OperatorFault):
         read_client("203.0.113.777")
+
+
+def test_every_stretch_of_a_film_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    with Saved(tmp_path / "film.mp4") as saved:
+        for kind in ("video", "audio", "video", "video"):
+            assert saved.keep_for(kind)
+    names = ["film.mp4", "film.audio.mp4", "film.2.mp4", "film.3.mp4"]
+    assert saved.names == ", ".join(str(tmp_path / name) for name in names)
 
 
 def test_without_a_lab_the_system_resolves() -> None:

@@ -149,6 +149,26 @@ def test_what_is_kept_is_the_film(town: Any) -> None:
         assert kept[kind] == b"".join(town.objects[f"/clock/{folder}/{name}"] for name in names)
 
 
+def test_each_rendition_that_begins_to_play_is_kept_apart(town: Any) -> None:
+    kept: list[tuple[str, bytearray]] = []
+
+    class Stretch:
+        def __init__(self, kind: str) -> None:
+            self.octets = bytearray()
+            kept.append((kind, self.octets))
+
+        def write(self, octets: bytes) -> None:
+            self.octets += octets
+
+        def restart(self) -> None:
+            raise AssertionError("segments never start over")
+
+    town.watch(keep_for=Stretch)
+    assert [kind for kind, _ in kept] == ["video", "audio", "video"]
+    names = ["init.mp4", *(f"{number}.m4s" for number in range(2, 7))]
+    assert kept[2][1] == b"".join(town.objects[f"/clock/v720/{name}"] for name in names)
+
+
 def rendition(name: str, bandwidth: int, height: int | None, kind: Any = "video") -> Representation:
     return Representation(name, kind, bandwidth, "", width=height and height * 2, height=height)
 

@@ -76,14 +76,16 @@ def looked_up(names_of: Any, *asked: str) -> list[Lookup]:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_an_address_is_its_own_answer_and_nobody_is_asked(address: str) -> None:
     heard: list[Lookup] = []
-    (lookup,) = looked_up(lambda: Names(None, None, None, heard.append), address)
+    (lookup,) = looked_up(lambda: Names(None, None, None, heard.append, lambda: 0.0), address)
     assert lookup.addresses == (address,)
     assert heard == []
 
 
 def test_without_a_resolver_the_system_is_asked_once() -> None:
     heard: list[Lookup] = []
-    first, second = looked_up(lambda: Names(None, None, None, heard.append), "localhost", "localhost")
+    first, second = looked_up(
+        lambda: Names(None, None, None, heard.append, lambda: 0.0), "localhost", "localhost"
+    )
     assert first.addresses[0] in ("127.0.0.1", "::1")
     assert first is second
     assert heard == [first]
@@ -95,7 +97,7 @@ def test_a_name_that_the_system_does_not_know_is_a_result() -> None:
 
     async def play() -> Lookup:
         asyncio.get_running_loop().getaddrinfo = unknown  # type: ignore[method-assign, assignment]
-        return await Names(None, None, None, lambda lookup: None).look_up("nowhere.invalid")
+        return await Names(None, None, None, lambda lookup: None, lambda: 0.0).look_up("nowhere.invalid")
 
     assert asyncio.run(play()).rcode == "NXDOMAIN"
 
