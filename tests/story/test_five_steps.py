@@ -38,7 +38,7 @@ def test_3_pushed_titles_are_hits_for_the_first_viewer(stage) -> None:
     targets = [f"/{path}" for path in stage.files]
 
     async def story():
-        reports = await stage.audience.warm("movie", targets)
+        reports = await stage.on("iowa", stage.audience.warm("movie", targets))
         return reports, [await stage.show("iowa"), await stage.show("frankfurt")]
 
     reports, showings = stage.play(story)
@@ -90,9 +90,8 @@ def test_6_a_server_dies_in_the_middle_and_the_viewing_ends_complete_from_anothe
 
 def test_7_the_router_stops_naming_a_dead_server_and_names_it_again_when_it_is_back(stage) -> None:
     async def names_of_iowa() -> set[str]:
-        record = await stage.audience.admin(
-            str(stage.config.cdn.router), "/explain?name=www.movie.test&client=203.0.113.7"
-        )
+        target = "/explain?name=www.movie.test&client=203.0.113.7"
+        record = await stage.on("iowa", stage.audience.admin(str(stage.config.cdn.router), target))
         return {server["name"] for server in record["servers"]}
 
     async def until(wanted: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape
 
 from nearcast.model.faults import OperatorFault
 

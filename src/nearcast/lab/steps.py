@@ -55,7 +55,8 @@ def five_steps(
     lookup = viewing.lookups[0]
     internet, cdn = snapshot.config.internet, snapshot.config.cdn
     resolver = lookup.resolver or "the system's resolver"
-    upstream = [] if resolution is None or resolution["cached"] else resolution["steps"]
+    steps = [] if resolution is None else resolution["steps"]
+    upstream = [step for step in steps if step["server"] != "cache"]
     cdn_steps = [step for step in upstream if step["zone"].rstrip(".") == cdn.zone]
     providers = [step for step in upstream if _is_handover(step, cdn.zone)]
     handed = " → ".join(lookup.chain) or "(no alias)"

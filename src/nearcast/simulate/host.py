@@ -56,6 +56,7 @@ class Host:
         self._disk: VirtualDisk | None = None
         self._random: random.Random | None = None
         self._program: Program | None = None
+        self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
         self._clock_from = 0.0
         self._clock_base = EPOCH
         self._clock_rate = 1.0
@@ -86,7 +87,8 @@ class Host:
     def start(self, program: Program) -> asyncio.Task[object]:
         """Run `program(host)` now and after every restart."""
         self._program = program
-        return self.spawn(program(self), name=f"{self.name} program")
+        self._running = self.spawn(program(self), name=f"{self.name} program")
+        return self._running
 
     def note(self, text: str) -> None:
         """Write a line into the history in this host's name."""

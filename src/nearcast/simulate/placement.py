@@ -37,10 +37,7 @@ def program_of(role: Role, snapshot: Snapshot, titles: ContentSource) -> Program
 
     async def program(host: Host) -> None:
         means = Means(host.clock, host.random, lambda: host.disk, titles)
-        running = await start(role, snapshot, means)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            running.abort()
+        await start(role, snapshot, means)
+        await asyncio.get_running_loop().create_future()  # its life ends with the host's
 
     return program
