@@ -13,6 +13,7 @@ export class Journal {
     this.points = [];
     this.buffer = [];
     this.showing = "";
+    this.fileBytes = null; // of a progressive file; a browser reports what it has fetched of it late
     this.sums = { requests: 0, hits: 0, judged: 0, bytes: 0 };
     for (const list of ["#requests", "#switches"]) $(list).replaceChildren();
     this.#sum({});
@@ -65,7 +66,9 @@ export class Journal {
     sums.bytes += bytes ?? 0;
     if (server) $("#server").textContent = server;
     $("#hits").textContent = sums.judged ? `${sums.hits} of ${sums.judged}` : "–";
-    $("#bytes").textContent = file ? `of ${words.bytes(file)}` : words.bytes(sums.bytes);
+    if (file) this.fileBytes = file;
+    const received = words.bytes(this.fileBytes && !sums.bytes ? null : sums.bytes);
+    $("#bytes").textContent = this.fileBytes ? `${received} of ${words.bytes(this.fileBytes)}` : received;
     if (bitsPerSecond || !sums.requests) $("#rate").textContent = words.rate(bitsPerSecond);
   }
 }
