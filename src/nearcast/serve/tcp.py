@@ -47,6 +47,7 @@ class Conversation(asyncio.Protocol):
         self.limits = room.limits
         self.peer_reads = True  # False while more than write_buffer_bytes wait for the peer
         self._peer_ended = False
+        self._gone = False
         self._unsent = 0  # bytes, when the deadline was last looked at
         self._deadline = 0.0
         self._deadline_timer: asyncio.TimerHandle | None = None  # None: never admitted
@@ -82,8 +83,10 @@ class Conversation(asyncio.Protocol):
 
     def reset(self) -> None:
         """End the connection at once: what is unsent is discarded, here and in the kernel."""
+        if self._gone:  # and its descriptor may be somebody else's by now
+            return
         sock = self.transport.get_extra_info("socket")
-        if sock is not None and sock.fileno() >= 0:  # in virtual time there is none
+        if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD_UNSENT)
         self.transport.abort()
 
@@ -130,6 +133,7 @@ class Conversation(asyncio.Protocol):
         self.writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
         if self._deadline_timer is None:
             return
         self._deadline_timer.cancel()
@@ -151,7 +155,7 @@ class Conversation(asyncio.Protocol):
         """What the peer has not acknowledged: ours and the kernel's, which may hold megabytes for it."""
         unsent = self.transport.get_write_buffer_size()
         sock = self.transport.get_extra_info("socket")
-        if sock is not None and sock.fileno() >= 0:
+        if sock is not None and sock.fileno() >= 0:  # in virtual time there is no kernel
             queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
             unsent += int.from_bytes(queued, sys.byteorder)
         return unsent

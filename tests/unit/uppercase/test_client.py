@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -189,8 +190,12 @@ def test_a_packet_built_by_hand_is_answered(address: str) -> None:
 
 
 def test_without_the_capability_a_raw_socket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+    real = socket.socket
+
+    def forbidden(*shape: int, **named: int) -> socket.socket:
+        if socket.SOCK_RAW in shape:
+            raise PermissionError(1, "Operation not permitted")
+        return real(*shape, **named)
 
     async def main() -> None:
         server = await start_uppercase(HERE, 0)
