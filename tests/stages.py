@@ -1,0 +1,161 @@
+"""The worlds in which stories play: real sockets on this machine, and virtual time under a seed.
+
+A story is a coroutine that gets a `Stage` and nothing else; it must not care which world it is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nearcast.assembly.roles import Means, roles, start
+from nearcast.cache.disk import PosixDisk
+from nearcast.lab.ports import find_ports, with_ports
+from nearcast.lab.showing import Audience, Showing
+from nearcast.model.config import Config, Viewer
+from nearcast.model.read import read_config
+from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.origin.content import ContentSource, MemorySource
+from nearcast.player.viewing import Viewing
+from nearcast.serve import loop as serve_loop
+from nearcast.serve.program import Running
+from nearcast.simulate.film import film
+from nearcast.simulate.placement import off_loopback, place
+from nearcast.simulate.world import World
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+T = TypeVar("T")
+
+
+class Stage(ABC):
+    """A running internet: the demo's, with a film called `clock` on its origin."""
+
+    config: Config
+    snapshot: Snapshot
+    files: dict[str, bytes]
+
+    def __init__(self, example: str = "demo.toml") -> None:
+        self.files = dict(film("clock", seconds=12, scale=0.1)[1])
+        self.pages: ContentSource | None = None
+        self.config = self.adapt(read_config(EXAMPLES / example))
+        self.snapshot = compile_snapshot(self.config)
+
+    @property
+    def url(self) -> str:
+        host = self.config.distributions[0].hosts[0]
+        return f"http://{host}:{self.config.internet.http_port}/clock"
+
+    @property
+    def who(self) -> dict[str, Viewer]:
+        return {viewer.name: viewer for viewer in self.config.internet.viewers}
+
+    def truth(self, path: str) -> bytes | None:
+        """What the origin has at a URL path."""
+        return self.files.get(path.lstrip("/"))
+
+    async def show(self, viewer: str) -> Showing:
+        """Let a viewer watch twice, from the viewer's own host."""
+        return await self.on(viewer, self.audience.show(self.who[viewer], self.url))
+
+    async def watch(self, viewer: str, url: str = "", **options: Any) -> Viewing:
+        """Let a viewer watch once, from the viewer's own host."""
+        watching = self.audience.viewer(self.who[viewer]).watch(url or self.url, **options)
+        return await self.on(viewer, watching)
+
+    audience: Audience
+
+    @abstractmethod
+    def adapt(self, config: Config) -> Config:
+        """Where this world wants the programs."""
+
+    @abstractmethod
+    def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Start everything, let the story play, end everything."""
+
+    @abstractmethod
+    async def on(self, host: str, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` where `host` is."""
+
+    @abstractmethod
+    def kill(self, name: str) -> None:
+        """End a program suddenly."""
+
+    @abstractmethod
+    async def revive(self, name: str) -> None:
+        """Start a killed program again, on the disk that it had."""
+
+
+class RealStage(Stage):
+    """All programs on one uvloop, on loopback addresses."""
+
+    def __init__(self, folder: Path, example: str = "demo.toml") -> None:
+        self.folder = folder
+        self.running: dict[str, Running] = {}
+        super().__init__(example)
+
+    def adapt(self, config: Config) -> Config:
+        return with_ports(config, find_ports(config, fixed=False))
+
+    def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def whole() -> T:
+            self.audience = Audience(self.snapshot, time.time, random.Random(1))
+            try:
+                for role in roles(self.snapshot):
+                    await self.revive(role.name)
+                return await story()
+            finally:
+                for program in reversed(self.running.values()):
+                    await program.drain(1.0)
+
+        return serve_loop.run(whole())
+
+    async def on(self, host: str, work: Coroutine[Any, Any, T]) -> T:
+        return await work
+
+    def kill(self, name: str) -> None:
+        self.running[name].abort()
+
+    async def revive(self, name: str) -> None:
+        role = next(each for each in roles(self.snapshot) if each.name == name)
+        disk = self.folder / name
+        titles = MemorySource(self.files)
+        means = Means(time.time, random.Random(name), lambda: PosixDisk(disk), titles, self.pages)
+        self.running[name] = await start(role, self.snapshot, means)
+
+
+class VirtualStage(Stage):
+    """Every program on a host of its own, in virtual time."""
+
+    def __init__(self, seed: int, example: str = "demo.toml") -> None:
+        self.world = World(seed)
+        super().__init__(example)
+
+    def adapt(self, config: Config) -> Config:
+        return off_loopback(config)
+
+    def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def whole() -> T:
+            self.audience = Audience(self.snapshot, self.world.here.clock, self.world.random("audience"))
+            place(self.world, self.snapshot, MemorySource(self.files))
+            await asyncio.sleep(0.5)  # virtual
+            return await story()
+
+        told = self.world.run(whole(), until=3600)
+        assert self.world.unhandled == []
+        assert told is not None or self.world.loop.time() < 3600, "the story did not end within an hour"
+        return told  # type: ignore[return-value]
+
+    async def on(self, host: str, work: Coroutine[Any, Any, T]) -> T:
+        return await self.world.hosts[host].spawn(work)
+
+    def kill(self, name: str) -> None:
+        self.world.hosts[name].kill()
+
+    async def revive(self, name: str) -> None:
+        self.world.hosts[name].restart()
+        await asyncio.sleep(0.1)  # virtual
