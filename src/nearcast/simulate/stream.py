@@ -70,7 +70,6 @@ class Flow:
         "_whole",
         "back",
         "in_flight",
-        "last_arrival",
         "loop",
         "receiver",
         "sender",
@@ -98,7 +97,6 @@ class Flow:
         self.unsent_bytes = 0
         self.transit: deque[tuple[float, Item]] = deque()
         self.in_flight = 0  # bytes sent and not yet read by the receiver's program
-        self.last_arrival = 0.0
         self._credit = 0  # bytes read of which a waiting sender was not told yet
         self._armed = self._ack_armed = self._pump_armed = self._fin_wanted = False
         self._stalled_since: float | None = None
@@ -135,10 +133,7 @@ class Flow:
         self.unsent_bytes = 0
 
     def _launch(self, item: Item, when: float) -> None:
-        if when < self.last_arrival:
-            when = self.last_arrival
-        self.last_arrival = when
-        self.transit.append((when, item))
+        self.transit.append((when, item))  # one behind an item that is late is late with it
         if not self._armed and self._stalled_since is None:
             self._armed = True
             self.loop.world_at(when, self._arrive)
@@ -263,7 +258,6 @@ class Flow:
         self._stalled_since = None
         soonest = now + self.there.latency
         self.transit = deque((max(when, soonest), item) for when, item in self.transit)
-        self.last_arrival = max(self.last_arrival, soonest)
         if self.transit and not self._armed:
             self._armed = True
             self.loop.world_at(self.transit[0][0], self._arrive)

@@ -239,6 +239,22 @@ def test_a_reader_that_pauses_stops_the_writer_and_memory_stays_bounded() -> Non
     connected(world, act)
 
 
+def test_what_arrives_in_the_instant_of_a_resume_waits_behind_what_was_there() -> None:
+    async def act(world: World, far: Sink, near: Sink) -> None:
+        far.transport.pause_reading()
+        near.transport.write(b"one ")
+        await asyncio.sleep(1)
+        arrives = world.loop.time() + 0.1
+        world.loop.world_at(arrives, far.transport.resume_reading)
+        near.transport.write(b"two")
+        await asyncio.sleep(1)
+        assert far.times == [arrives, arrives]
+
+    world, _, _ = two_hosts()
+    far, _ = connected(world, act)
+    assert far.octets == b"one two"
+
+
 def test_write_buffer_limits_are_the_programs() -> None:
     async def act(world: World, far: Sink, near: Sink) -> None:
         transport = near.transport
