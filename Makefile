@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := --quiet --disable-pip-version-check
 ARGS ?=
 
 .PHONY: demo test lint types contract check bench fmt setup setup-dev clean help
@@ -12,16 +13,20 @@ help:            ## Say what can be made
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
 
+# Set-up talks on standard error, so that `make demo ARGS="--once --json"` prints one document.
 # A stamp is the hash-pinned set that was installed; a changed pin installs again.
 $(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml web/package-lock.json | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/run.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@echo "installing what runs nearcast" >&2
+	@$(BIN)/pip install $(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt >&2
+	@$(BIN)/pip install $(PIP) --no-build-isolation --no-deps --editable . >&2
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "installing what develops nearcast" >&2
+	@$(BIN)/pip install $(PIP) --require-hashes -r requirements/dev.txt >&2
 	@touch $@
 
 setup: $(VENV)/.run     ## Install what runs nearcast
