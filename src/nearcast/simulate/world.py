@@ -5,9 +5,10 @@
     viewer = world.host("viewer", ["198.51.100.9"])
     world.link(edge, viewer, latency_seconds=0.02, loss=0.01)
 
-    async def play() -> bytes: ...
+    async def main() -> bytes:
+        edge.start(serve)
+        return await viewer.spawn(watch())
 
-    edge.start(serve)                      # inside the loop: from `main`, or from a fault
     world.run(main())
 
 What is not on a host of its own runs on `world.here`, which has the loopback addresses only, as a laptop
