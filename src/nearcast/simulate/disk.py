@@ -240,6 +240,11 @@ class VirtualDisk:
     def bytes_free(self) -> int:
         return max(0, min(self._limits) - self._used)
 
+    @property
+    def bytes_used(self) -> int:
+        """Bytes of all files."""
+        return self._used
+
     # --- faults -----------------------------------------------------------------------------------
     def crash(self) -> None:
         """Lose power: only what is durable stays, and of the rest what the dice leave."""

@@ -90,6 +90,11 @@ class Host:
         self._running = self.spawn(program(self), name=f"{self.name} program")
         return self._running
 
+    def fallen(self) -> BaseException | None:
+        """What the program given to `start` has ended with, if it has."""
+        task = self._running
+        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+
     def note(self, text: str) -> None:
         """Write a line into the history in this host's name."""
         self._history.add((self._loop.time(), "note", self.name, text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nearcast.simulate.addresses import SocketAddress, canonical, family, is_loopback, is_wildcard, spelled
@@ -34,7 +35,7 @@ class Network:
         self.history = history
         self.tcp = tcp
         self._seed = seed
-        self._shape = shape
+        self.shape_between: Callable[[Host, Host], LinkShape] = lambda sender, receiver: shape
         self._by_address: dict[str, Host] = {}
         self._channels: dict[tuple[str, str], Channel] = {}
         self._connections = 0
@@ -92,7 +93,7 @@ class Network:
         names = sender.name, receiver.name
         channel = self._channels.get(names)
         if channel is None:
-            shape = LOOPBACK if sender is receiver else self._shape
+            shape = LOOPBACK if sender is receiver else self.shape_between(sender, receiver)
             channel = self._channels[names] = Channel(f"{names[0]}>{names[1]}", self._seed, shape)
         return channel
 

@@ -7,11 +7,14 @@ cannot be reached from another host. `off_loopback` moves them into 10.0.0.0/8; 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from nearcast.assembly.roles import Means, Role, roles, start
 from nearcast.model.config import Config
 from nearcast.model.snapshot import Snapshot
 from nearcast.origin.content import ContentSource
+from nearcast.serve.program import Running
+from nearcast.simulate.disk import DiskShape
 from nearcast.simulate.host import Host, Program
 from nearcast.simulate.world import World
 
@@ -22,22 +25,41 @@ def off_loopback(config: Config) -> Config:
     return Config.model_validate_json(moved)
 
 
-def place(world: World, snapshot: Snapshot, titles: ContentSource) -> None:
-    """Add a host for every role and every viewer of `snapshot`; hosts are named like their roles."""
+Started = Callable[[Role, Running], None]
+
+
+def place(
+    world: World,
+    snapshot: Snapshot,
+    titles: ContentSource,
+    started: Started = lambda role, running: None,
+    *,
+    disk: DiskShape | None = None,
+) -> None:
+    """Add a host for every role and every viewer of `snapshot`; hosts are named like their roles.
+
+    `started` is told of every program that has started, also after a restart; `disk` is the content
+    servers' kind of disk.
+    """
     for role in roles(snapshot):
-        world.host(role.name, [role.address])
+        world.host(role.name, [role.address], disk=disk if role.kind == "edge" else None)
     for viewer in snapshot.config.internet.viewers:
         world.host(viewer.name, [str(viewer.address)])
     for role in roles(snapshot):
-        world.hosts[role.name].start(program_of(role, snapshot, titles))
+        world.hosts[role.name].start(program_of(role, snapshot, titles, started))
 
 
-def program_of(role: Role, snapshot: Snapshot, titles: ContentSource) -> Program:
+def program_of(
+    role: Role,
+    snapshot: Snapshot,
+    titles: ContentSource,
+    started: Started = lambda role, running: None,
+) -> Program:
     """What a host runs for `role`, now and after every restart."""
 
     async def program(host: Host) -> None:
         means = Means(host.clock, host.random, lambda: host.disk, titles)
-        await start(role, snapshot, means)
+        started(role, await start(role, snapshot, means))
         await asyncio.get_running_loop().create_future()  # its life ends with the host's
 
     return program
