@@ -18,7 +18,7 @@ $(VENV)/bin/python:
 
 # Set-up talks on standard error, so that `make demo ARGS="--once --json"` prints one document.
 # A stamp is the hash-pinned set that was installed; a changed pin installs again.
-$(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml web/package-lock.json | $(VENV)/bin/python
+$(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml web/package-lock.json $(wildcard web/*.py web/*.json web/pages/*/*) | $(VENV)/bin/python
 	@echo "installing what runs nearcast" >&2
 	@$(BIN)/pip install $(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt >&2
 	@$(BIN)/pip install $(PIP) --no-build-isolation --no-deps --editable . >&2
