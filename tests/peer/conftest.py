@@ -1,4 +1,4 @@
-"""What peer tests share: the DNS of a small internet, and unbound as its resolver."""
+"""What peer tests share: the DNS of a small internet, unbound as its resolver, and a whole internet."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.stages import RealStage
 
 from nearcast.model.config import Config, Health
 from nearcast.model.snapshot import compile_snapshot
+from nearcast.packager.clip import Clip
+from nearcast.packager.ladder import Rung
+from nearcast.packager.package import package
 from nearcast.resolver.program import start_resolver
 from nearcast.router.program import Router, start_authority, start_router
 from nearcast.router.zones import zones_by_server
@@ -56,3 +60,22 @@ def names() -> Callable[..., AbstractAsyncContextManager[Router]]:
 def demo(example: Callable[[str], Config]) -> Config:
     """The demo on addresses of this run's own; its content servers, which do not run, stay in the answers."""
     return example("demo").model_copy(update={"health": Health(probe_seconds=60, failures_until_down=20)})
+
+
+@pytest.fixture(scope="session")
+def clock_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A title that was really packaged: eight seconds in three small renditions, with sound."""
+    folder = tmp_path_factory.mktemp("titles")
+    ladder = (Rung(256, 144, 120_000), Rung(320, 180, 200_000), Rung(426, 240, 350_000))
+    clip = Clip(seconds=8, width=426, height=240)
+    package(clip, folder / "clock", name="Moving clock", ladder=ladder, segment_seconds=2)
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def packaged(tmp_path: Path, clock_files: dict[str, bytes]) -> RealStage:
+    """The demo's internet on real sockets, with that title on its origin."""
+    stage = RealStage(tmp_path)
+    stage.files = dict(clock_files)
+    return stage
