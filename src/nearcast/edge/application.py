@@ -204,7 +204,7 @@ class Application:
 
     # --- from the store ---------------------------------------------------------------------------
     def _hit_status(self, head: ObjectHead, now: float) -> str:
-        return f"{self._hit};ttl={int(head.ttl(now))}"
+        return f"{self._hit}; ttl={int(head.ttl(now))}"
 
     def _from_store(self, visit: Visit, entry: Entry, cache_status: str) -> Outcome:
         exchange, head = visit.exchange, entry.head

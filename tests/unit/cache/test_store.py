@@ -1,0 +1,169 @@
+"""The store in single steps; what happens in any order is in tests/property/test_cache_store.py."""
+
+from __future__ import annotations
+
+import errno
+import random
+from pathlib import Path
+
+import pytest
+
+from nearcast.cache.disk import PosixDisk
+from nearcast.cache.entry import Entry, ObjectHead
+from nearcast.cache.freshness import Freshness
+from nearcast.cache.store import Store
+from nearcast.simulate.disk import VirtualDisk
+
+
+def opened(disk: VirtualDisk | PosixDisk, bytes_max: int = 10_000, **options: object) -> Store:
+    store = Store(disk, bytes_max, **options)  # type: ignore[arg-type]
+    store.open()
+    return store
+
+
+def head(key: str, stored_at: float = 1.0) -> ObjectHead:
+    return ObjectHead(key, 200, {"etag": f'"{key}"'}, stored_at, Freshness(60.0, 0.0, 0.0, 0.0))
+
+
+def put(store: Store, key: str, body: bytes, stored_at: float = 1.0) -> Entry | None:
+    writing = store.begin(head(key, stored_at), len(body))
+    if writing is None or (body and not writing.write(body)):
+        return None
+    return writing.commit()
+
+
+@pytest.fixture
+def disk() -> VirtualDisk:
+    return VirtualDisk(dice=random.Random(1))
+
+
+def test_on_a_real_directory(tmp_path: Path) -> None:
+    store = opened(PosixDisk(tmp_path), 1_000_000)
+    writing = store.begin(head("a"), None)
+    assert writing is not None
+    assert writing.write(b"one ")
+    assert bytes(writing.written(0)) == b"one "
+    assert writing.write(b"two")
+    assert bytes(writing.written(2)) == b"e two"
+    assert store.get("a") is None
+    assert writing.commit() is not None
+    assert put(store, "empty", b"") is not None
+    (tmp_path / "objects" / "foreign").write_bytes(b"not ours" * 100)
+    (tmp_path / "filling" / "77").write_bytes(b"cut off")
+
+    again = opened(PosixDisk(tmp_path), 1_000_000)
+    entry, empty = again.get("a"), again.get("empty")
+    assert entry is not None
+    assert empty is not None
+    assert (bytes(entry.body), entry.head, bytes(empty.body)) == (b"one two", head("a"), b"")
+    assert again.dropped_total == 1
+    assert not list((tmp_path / "filling").iterdir())
+    again.purge(["a"])
+    assert bytes(entry.body) == b"one two"  # a mapping outlives its file
+    assert again.bytes_stored == sum(file.stat().st_size for file in (tmp_path / "objects").iterdir())
+
+
+def test_it_stays_within_its_bytes_by_evicting(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    for name in "abcdef":
+        assert put(store, name, bytes(2500))
+    assert (len(store), store.evicted_total) == (3, 3)
+    assert store.get("d") is not None
+    put(store, "g", bytes(2500))
+    assert store.get("e") is None  # d was used since
+    store.resize(3000)
+    assert store.bytes_stored <= 3000
+    assert sorted(store.keys()) == ["g"]
+
+
+def test_what_is_being_written_counts_and_is_not_evicted(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    writings = [store.begin(head(name), 4000) for name in "abc"]
+    assert [writing is not None for writing in writings] == [True, True, False]
+    assert store.bytes_stored <= 10_000
+    writings[0].discard()  # type: ignore[union-attr]
+    assert store.begin(head("c"), 4000) is not None
+
+
+def test_what_is_too_large_is_not_stored(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    assert store.begin(head("a"), 6000) is None
+    writing = store.begin(head("a"), None)
+    assert writing is not None
+    assert writing.write(bytes(3000))
+    assert not writing.write(bytes(3000))
+    assert (len(writing.written(0)), writing.open, writing.commit()) == (3000, False, None)
+    assert (store.bytes_stored, disk.entries("filling")) == (0, [])
+
+
+def test_the_order_of_storing_is_kept_over_a_restart(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    for at, name in enumerate("cab"):
+        put(store, name, bytes(2500), float(at))
+    again = opened(disk)
+    put(again, "d", bytes(2500), 9.0)
+    assert sorted(again.keys()) == ["a", "b", "d"]
+
+
+def test_a_confirmation_renews_only_what_is_still_there(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    put(store, "a", b"body")
+    old, new = store.head("a"), head("a", 99.0)
+    assert old is not None
+    assert store.refresh(old, new)
+    entry = store.get("a")
+    assert entry is not None
+    assert (entry.head, bytes(entry.body)) == (new, b"body")
+    assert not store.refresh(old, head("a", 100.0))
+    store.purge(["a"])
+    assert not store.refresh(new, head("a", 100.0))
+
+
+def test_a_purge_tries_again_what_could_not_be_removed(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    put(store, "a", b"body")
+    disk.fail("remove", errno.EROFS)
+    store.evict("a")
+    assert store.bytes_stored > 0  # the file is still there
+    with pytest.raises(OSError, match="purged"):
+        store.purge(["a"])
+    disk.heal("remove")
+    assert store.purge(["a"]) == 0
+    assert (store.bytes_stored, disk.entries("objects")) == (0, [])
+
+
+def test_too_many_open_files_make_room_instead_of_misses(disk: VirtualDisk) -> None:
+    store = opened(disk, mapped_max=10)
+    for name in "abc":
+        put(store, name, b"body")
+    again = opened(disk, mapped_max=10)
+    assert again.get("a") is not None
+    disk.fail("map", errno.EMFILE, times=1)
+    assert again.get("b") is not None
+    disk.fail("map", errno.EMFILE, times=2)
+    assert again.get("c") is None
+    assert again.get("c") is not None  # it was not dropped
+
+
+def test_a_disk_that_fails_at_the_start_leaves_an_empty_store(disk: VirtualDisk) -> None:
+    disk.fail("*", errno.EIO)
+    store = opened(disk)
+    assert store.begin(head("a"), 4) is None
+    assert (len(store), store.bytes_stored, store.faults_total > 0) == (0, 0, True)
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_what_was_synced_survives_a_power_loss(sync: bool) -> None:
+    survived = 0
+    for seed in range(20):
+        disk = VirtualDisk(dice=random.Random(seed))
+        store = opened(disk, sync=sync)
+        for name in "abc":
+            put(store, name, name.encode() * 1000)
+        disk.crash()
+        again = opened(disk, sync=sync)
+        for name in "abc":
+            if (entry := again.get(name)) is not None:
+                assert bytes(entry.body) == name.encode() * 1000
+                survived += 1
+    assert (survived == 60) is sync
