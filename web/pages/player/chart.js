@@ -18,9 +18,11 @@ export function drawRates(figure, points, renditions, now) {
   for (let power = low; power <= high; power += 1) {
     svg.append(grid(width, y(10 ** power)), axisLabel(y(10 ** power), rate(10 ** power).replace(/\.0+/, "")));
   }
+  for (const { bandwidth } of renditions) {
+    svg.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: y(bandwidth), y2: y(bandwidth), class: "needs" }));
+  }
   let named = height;
   for (const { name, bandwidth } of renditions) {
-    svg.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: y(bandwidth), y2: y(bandwidth), class: "needs" }));
     if (named - y(bandwidth) < NAME_PIXELS) continue; // too near the one below
     named = y(bandwidth);
     svg.append(s("text", { x: width - RIGHT, y: named - 3, "text-anchor": "end" }, name));
