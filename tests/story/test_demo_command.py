@@ -144,8 +144,16 @@ def test_ctrl_c_at_any_moment_leaves_nothing(moment: str, film: Path, tmp_path: 
         assert not any("Traceback" in line for line in demo.lines), "\n".join(demo.lines)
 
 
-def test_sigterm_ends_it_as_cleanly(film: Path, tmp_path: Path) -> None:
-    with RunningDemo("--video", str(film), temporary=tmp_path) as demo:
+@pytest.mark.parametrize("job", ["foreground", "background"])
+def test_sigterm_ends_it_as_cleanly(job: str, film: Path, tmp_path: Path) -> None:
+    """A shell starts background jobs with SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if job == "background" else None
+    try:
+        running = RunningDemo("--video", str(film), temporary=tmp_path)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    with running as demo:
         demo.stays()
         demo.process.send_signal(signal.SIGTERM)
         assert demo.process.wait(30) == 0

@@ -191,6 +191,8 @@ def demo(
     viewers watch and shows the five steps; then stays until Ctrl-C.
     Exit codes: 0 every check held, 1 one did not, 2 usage or configuration, 3 something cannot start.
     """
+    # A shell starts background jobs with SIGINT ignored; ours must be able to end cleanly all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         chosen = prepare(config, Ports(dns_port or 0, http_port or 0, admin_port or 0), viewer or [])

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from nearcast.model.title import TITLE_JSON
 from nearcast.origin.content import Content, ContentSource, Mounted, OnePage, Stacked
 from nearcast.origin.directory import DirectorySource
 from nearcast.origin.media import KINDS, Kind, kind_of
@@ -90,10 +92,21 @@ class Origin:
             return None
         name = content_name(exchange.request.path)
         content = None if name is None else self._source.find(name)
+        if name is not None and content is None and (page := self._page_of(name)):
+            exchange.respond(302, {**OPEN_TO_ALL, "location": page, "cache-control": "public, max-age=60"})
+            return None
         if name is None or content is None:
             _refuse(exchange, 404, {"cache-control": "public, max-age=1"})
             return None
         return self._answer(exchange, name, content)
+
+    def _page_of(self, name: str) -> str | None:
+        """The player page of the title called `name`, for those who type its address into a browser."""
+        title = name.removesuffix("/index.html")
+        page = f"watch/{title}"
+        if self._source.find(f"{title}/{TITLE_JSON}") is None or self._source.find(page) is None:
+            return None
+        return "/" + quote(page)
 
     def _answer(self, exchange: Exchange, name: str, content: Content) -> Coroutine[Any, Any, None] | None:
         request, now = exchange.request, self._clock()

@@ -161,6 +161,17 @@ def test_conditions() -> None:
     asked(scene)
 
 
+def test_a_titles_own_address_leads_to_its_page() -> None:
+    async def scene(ask: Ask, origin: Origin) -> None:
+        for target in ("/clock", "/clock/"):
+            answer = await ask(target)
+            assert (answer.status, answer.fields["location"]) == (302, "/watch/clock")
+        assert (await ask("/bunny")).status == 404
+        assert (await ask("/clock/720p")).status == 404
+
+    asked(scene)
+
+
 def test_methods() -> None:
     async def scene(ask: Ask, origin: Origin) -> None:
         for method in ("POST", "PUT", "DELETE", "PURGE", "BREW"):
