@@ -220,10 +220,10 @@ def test_a_request_is_answered_the_same_wherever_the_network_cuts_it(heard: byte
             b"GET /a HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 1000 + b"\r\n\r\n",
             "431 Request Header Fields Too Large",
         ),
-        (b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", "413 Request Entity Too Large"),
+        (b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", "413 Content Too Large"),
         (
             b"PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + b"x" * 255,
-            "413 Request Entity Too Large",
+            "413 Content Too Large",
         ),
         (
             b"PUT /a HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 1\r\n\r\n",

@@ -32,7 +32,14 @@ _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 _FIELD_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
+# Python before 3.13 has the names of RFC 2616 for these.
+RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+REASONS = {status.value: status.phrase for status in HTTPStatus} | RENAMED
 _STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n" for code, phrase in REASONS.items()}
 
 
