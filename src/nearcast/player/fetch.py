@@ -5,7 +5,8 @@ The rules, in this order, when a server refuses, resets, times out, breaks off o
 1. the next address of the same DNS answer is tried; servers that failed of late come last;
 2. when all have failed, the DNS is asked afresh, after a pause that doubles and is spread by chance so
    that many viewers do not come back at once (RFC 8085 section 3.1.1 asks for no less of retries);
-3. after `turns_max` turns the object is given up.
+3. after `turns_max` turns the object is given up, but not before the answer that named the failed servers
+   has expired: as long as resolvers keep it, the CDN cannot name others.
 
 What to ask for and what to keep is the business of the `Wanted` object: a segment begins anew, a
 progressive film goes on from the byte reached. Only GET is used, so that asking again is always safe.
@@ -33,6 +34,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 REDIRECTS_MAX = 5
 OTHERS_MAY_KNOW = (408, 421, 425, 429)  # not 5xx, and yet another server may do better
 AVOID_SECONDS = 30.0
+TTL_STEP_SECONDS = 1  # TTLs count whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Patience:
     """Rounds through all addresses, each after a fresh look-up."""
     backoff_seconds: float = 0.25
     """The pause before the second round; it doubles from round to round."""
+    backoff_seconds_max: float = 4.0
+    """No pause is longer."""
+    answer_seconds_max: float = 60.0
+    """How long the expiry of an answer is awaited at most."""
 
 
 class Unwatchable(Exception):
@@ -80,6 +86,7 @@ class Fetcher:
         self._patience = patience
         self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
+        self._expires: float | None = None  # the first fresh answer all of whose servers failed, in loop time
 
     async def fetch(self, url: Url, wanted: Wanted) -> Url:
         """Give `wanted` its object; returns the URL it came from after redirects.
@@ -87,12 +94,13 @@ class Fetcher:
         Raises Unreachable when every server failed, Unwatchable when a server says that there is no
         such object.
         """
-        for turn in range(self._patience.turns_max):
+        turn, began, self._expires = 0, 0.0, None
+        while turn < self._patience.turns_max or began < (self._expires or 0.0):
             if turn:
                 await self._pause(turn)
                 whom = url.authority if is_address(url.host) else f"the DNS for {url.host}"
                 self._trace.tell("again", f"asking {whom} again, round {turn + 1}")
-            source = url
+            source, began = url, self._loop.time()
             for _ in range(REDIRECTS_MAX + 1):
                 at = await self._from_any_address(source, wanted, fresh=turn > 0)
                 if at is None:
@@ -103,11 +111,12 @@ class Fetcher:
                 source = at
             else:
                 raise Unwatchable(f"{url} leads through more than {REDIRECTS_MAX} redirects")
-        raise Unreachable(f"no server gives {url}; tried {self._patience.turns_max} rounds")
+            turn += 1
+        raise Unreachable(f"no server gives {url}; tried {turn} rounds")
 
     async def _pause(self, turn: int) -> None:
-        seconds = self._patience.backoff_seconds * 2 ** (turn - 1)
-        await asyncio.sleep(seconds * self._rng.uniform(0.5, 1.0))
+        seconds = self._patience.backoff_seconds * 2.0 ** (turn - 1)
+        await asyncio.sleep(min(seconds, self._patience.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
 
     async def _from_any_address(self, url: Url, wanted: Wanted, *, fresh: bool) -> Url | None:
         """`url` when it was fetched, where it redirects to, or None when every address failed."""
@@ -134,6 +143,9 @@ class Fetcher:
                 wanted.troubles = 0
                 self._trace.tell("resumed", f"{address[0]} gives {wanted.title}", address[0])
             return at
+        if fresh and self._expires is None and lookup.ttl_seconds is not None:
+            left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._patience.answer_seconds_max)
+            self._expires = self._loop.time() + left
         return None
 
     def _by_trust(self, addresses: tuple[str, ...], port: int) -> list[tuple[str, int]]:

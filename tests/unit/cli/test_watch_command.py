@@ -149,7 +149,7 @@ def test_what_cannot_be_watched_ends_with_1(site: str, path: str) -> None:
 
 
 def test_who_cannot_be_reached_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (1, 0.0))  # one round, no pause
+    monkeypatch.setattr(Patience.__init__, "__defaults__", (1, 0.0, 0.0, 0.0))  # one round, no pause
     result = typed("http://127.0.0.1:1/clock", "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout)["reached"] is False

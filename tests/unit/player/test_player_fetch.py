@@ -132,7 +132,7 @@ def test_when_all_addresses_are_dead_the_dns_may_know_better(town: Any, tell_kin
 def test_when_everything_stays_dead_the_viewing_ends_within_its_patience(town: Any, tell_kinds: Any) -> None:
     for server in town.servers:
         server.host.kill()
-    town.patience = Patience(turns_max=3, backoff_seconds=0.5)
+    town.patience = Patience(turns_max=3, backoff_seconds=0.5, answer_seconds_max=0)
     viewing = town.watch()
     assert not viewing.complete
     assert not viewing.reached
@@ -140,6 +140,28 @@ def test_when_everything_stays_dead_the_viewing_ends_within_its_patience(town: A
     assert tell_kinds(viewing).count("again") == 2
     assert tell_kinds(viewing)[-1] == "ended"
     assert 0.75 <= viewing.seconds < 3
+
+
+def test_dead_servers_are_asked_until_the_answer_that_names_them_has_expired(town: Any) -> None:
+    for server in town.servers:
+        server.host.kill()
+    town.server("far.cdn.test", "203.0.113.3")
+    expires = 31  # the resolver keeps the answer for 30 s, whoever died meanwhile
+    town.on_question = lambda name: (
+        town.name(name, addresses=["203.0.113.3"]) if town.world.loop.time() > expires else None
+    )
+    viewing = town.watch()
+    assert viewing.complete, viewing.problem
+    assert viewing.servers == ("far.cdn.test",)
+
+
+def test_an_answer_that_lives_for_a_day_is_not_waited_out(town: Any) -> None:
+    for server in town.servers:
+        server.host.kill()
+    town.name("www.movie.test", "movie.cdn.test", addresses=["203.0.113.1", "203.0.113.2"], ttl=86_400)
+    viewing = town.watch()
+    assert not viewing.complete
+    assert 60 < viewing.seconds < 80
 
 
 def test_a_server_that_comes_back_is_found_again(town: Any) -> None:
