@@ -132,6 +132,8 @@ class Attempt:
 
     def abandon(self) -> None:
         """The program no longer wants the connection; the kernel closes what may already stand."""
+        if self._loop.is_closed():  # a coroutine of the dead, released after the world has ended
+            return
         self._cancel_timer()
         self.outcome.cancel()
         if self._endpoint is not None:

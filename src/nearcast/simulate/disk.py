@@ -24,6 +24,8 @@ from typing import NamedTuple
 from nearcast.cache.disk import Entry
 
 SECTOR_BYTES = 512
+LENGTH_KEPT = 0.5  # how probable it is that a crash leaves an unsynced file its length
+SECTOR_LOSSES = (0.0, 0.02, 0.25)  # and how probable that one of its sectors is lost, one of these by chance
 UNBOUNDED_BYTES = 1 << 50
 OPERATIONS = (
     *("make_directory", "entries", "create", "read", "map", "rename", "remove", "sync_directory"),
@@ -44,13 +46,14 @@ class DiskShape:
 class Content:
     """The bytes of one file, whatever its names."""
 
-    __slots__ = ("_sealed", "_written", "poisoned", "synced")
+    __slots__ = ("_sealed", "_written", "poisoned", "synced", "writing")
 
     def __init__(self) -> None:
         self._written = bytearray()
         self._sealed: bytes | None = b""
         self.synced = 0  # so many bytes survive a crash
         self.poisoned = False  # a sync failed
+        self.writing = False  # a program has it open: what it reads comes from memory
 
     def __len__(self) -> int:
         return len(self._written)
@@ -77,14 +80,16 @@ class Content:
         """Lose or tear what was not synced."""
         unsynced = len(self._written) - self.synced
         if unsynced:
-            del self._written[self.synced + dice.randint(0, unsynced) :]
+            kept = unsynced if dice.random() < LENGTH_KEPT else dice.randint(0, unsynced)
+            del self._written[self.synced + kept :]
+            loss = dice.choice(SECTOR_LOSSES)
             for start in range(self.synced, len(self._written), SECTOR_BYTES):
-                if dice.random() < 0.25:
+                if dice.random() < loss:
                     end = min(start + SECTOR_BYTES, len(self._written))
                     self._written[start:end] = bytes(end - start)
             self._sealed = None
         self.synced = len(self._written)
-        self.poisoned = False
+        self.poisoned = self.writing = False
 
 
 class Change(NamedTuple):
@@ -111,7 +116,7 @@ class VirtualFile:
         self._path = path
         self._content = content
         self._mounted = disk.crashes
-        self._open = True
+        self._open = content.writing = True
 
     def write(self, octets: bytes | memoryview) -> None:
         self._check()
@@ -122,7 +127,7 @@ class VirtualFile:
         self._disk._sync(self._path, self._content)
 
     def close(self) -> None:
-        self._open = False
+        self._open = self._content.writing = False
 
     def _check(self) -> None:
         if not self._open:
@@ -297,7 +302,7 @@ class VirtualDisk:
         paths = (
             [_clean(path)]
             if path is not None
-            else sorted(name for name in self._live if len(self._live[name]))
+            else sorted(name for name, each in self._live.items() if len(each) and not each.writing)
         )
         content = self._live.get(self._dice.choice(paths)) if paths else None
         if content is None or not len(content):
