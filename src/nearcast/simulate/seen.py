@@ -75,8 +75,14 @@ class Request:
         return self._life.frozen or not self.exchange._conversation.peer_reads
 
     @property
+    def connection(self) -> int:
+        """The number of the connection it came over."""
+        here: Endpoint = self.exchange._conversation.transport  # type: ignore[assignment]
+        return here.number
+
+    @property
     def still_receiving(self) -> bool:
-        """Whoever asked has not got all of the answer, and still wants it."""
+        """Whoever asked has not got all that was sent over this connection, and still wants it."""
         here: Endpoint = self.exchange._conversation.transport  # type: ignore[assignment]
         there = here.flow.receiver
         if self._life.dead or there.closed or there.life.dead:

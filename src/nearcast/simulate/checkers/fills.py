@@ -20,7 +20,8 @@ class OneFill(Checker):
 
     def __init__(self, play: Play) -> None:
         super().__init__(play)
-        self._last: dict[tuple[str, str], Request] = {}
+        self._last: dict[tuple[str, str], Request] = {}  # by server and target
+        self._newest: dict[int, Request] = {}  # by connection: only its answer can be on its way
 
     def requested(self, request: Request) -> None:
         play = self.play
@@ -31,8 +32,10 @@ class OneFill(Checker):
         if asking is None or asking.kind != "edge":
             return
         before = self._last.get((asking.name, target))
-        self._last[asking.name, target] = request
-        if before is None or not before.still_receiving or self._excused(asking.name, before, target):
+        self._last[asking.name, target] = self._newest[request.connection] = request
+        if before is None or self._newest[before.connection] is not before or not before.still_receiving:
+            return
+        if self._excused(asking.name, before, target):
             return
         self.broke(
             f"{asking.name} asked the origin for {target} at {before.began:.3f} s and again before that "
