@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -199,7 +200,8 @@ async def bind_conflict(said: Transcript) -> None:
             said.append((address, "bound"))
             other.close()
         except OSError as exc:
-            said.append((address, exc.errno))
+            # asyncio of Python 3.13 raises a foreign address without its errno.
+            said.append((address, exc.errno or errno.EADDRNOTAVAIL))
     server.close()
 
 
