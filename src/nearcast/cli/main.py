@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": "watch",
     "explain": "explain",
     "package": "packaging",
+    "simulate": "simulate",
     "lab": "lab",
     "uppercase": "uppercase",
 }
