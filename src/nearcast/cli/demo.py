@@ -89,7 +89,7 @@ class Demo:
         try:
             await self._show(crew)
             if self.stay:
-                page.next_things(self.snapshot, self.key, self.url, str(self._viewers()[0].client))
+                page.next_things(self.snapshot, self.key, self.url, self._viewers()[0], self.serving)
                 await asyncio.get_running_loop().create_future()
         finally:
             console.close()
@@ -97,6 +97,7 @@ class Demo:
 
     async def _show(self, crew: Crew) -> None:
         audience = Audience(self.snapshot, time.time, random.Random())
+        await audience.all_named()
         reports = await self._push(audience) if self.push else None
         began = time.monotonic()
         showings: list[Showing] = []
@@ -104,6 +105,7 @@ class Demo:
             showings.append(await audience.show(viewer, self.url))
             if not self.quiet:
                 page.viewer(showings[-1], self.url)
+        self.serving = serving(self.snapshot, showings[0].second)
         extra = await self._kill(audience, crew) if self.kill else {}
         self.seconds["viewing"] = time.monotonic() - began
         document = report(

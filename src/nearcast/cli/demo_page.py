@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from rich.markup import escape
 
 import nearcast
-from nearcast.cli.speak import say
+from nearcast.cli.speak import say, speak_bytes
 from nearcast.lab.showing import Showing
 from nearcast.lab.steps import Step
 from nearcast.model.config import address_text
@@ -89,7 +89,7 @@ def _flow(viewing: Viewing) -> None:
     for each in viewing.fetched:
         say(f"{'':20}[dim]{object_line(each)}[/]")
     if viewing.complete:
-        say(f"{'':20}complete: {amount(viewing.bytes)} in {viewing.seconds:.2f} s, "
+        say(f"{'':20}complete: {speak_bytes(viewing.bytes)} in {viewing.seconds:.2f} s, "
             f"{viewing.bits_per_second / 1e6:.0f} Mb/s")  # fmt: skip
     else:
         say(f"{'':20}[red]not complete: {escape(viewing.problem or '')}[/]")
@@ -98,15 +98,7 @@ def _flow(viewing: Viewing) -> None:
 def object_line(each: Fetched) -> str:
     name = urlsplit(each.url).path.split("/", 2)[-1]
     fill = {"miss": "miss (filled from the origin)"}.get(each.cache_status, each.cache_status or "no cache")
-    return f"{escape(name):<24} {fill:<30} {amount(each.bytes):>9}  {each.ms:6.1f} ms"
-
-
-def amount(count: int) -> str:
-    """Bytes for people, in powers of ten."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"
+    return f"{escape(name):<24} {fill:<30} {speak_bytes(each.bytes):>9}  {each.ms:6.1f} ms"
 
 
 def _again(showing: Showing) -> None:

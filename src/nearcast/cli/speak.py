@@ -49,3 +49,11 @@ def fail_for(fault: OperatorFault) -> NoReturn:
     for mistake in fault.mistakes:
         err.print(f"  {escape(str(mistake))}")
     raise typer.Exit(USAGE)
+
+
+def speak_bytes(count: int) -> str:
+    """Bytes for people, in powers of ten: `812 B`, `4.2 kB`, `1.05 MB`."""
+    for unit, size, digits in (("GB", 1e9, 2), ("MB", 1e6, 2), ("kB", 1e3, 1)):
+        if count >= size:
+            return f"{count / size:.{digits}f} {unit}"
+    return f"{count} B"

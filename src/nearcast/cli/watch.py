@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 from nearcast.cli.lab import labs
-from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json
+from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json, speak_bytes
 from nearcast.model.faults import OperatorFault
 from nearcast.player.abr import speak_rate
 from nearcast.player.bandwidth import read_bandwidth
@@ -202,13 +202,6 @@ def end(viewing: Viewing) -> NoReturn:
 def times(count: int) -> str:
     """`once`, `3 times`."""
     return "once" if count == 1 else f"{count} times"
-
-
-def speak_bytes(octets: int) -> str:
-    """`812 B`, `4.2 kB`, `1.05 MB`."""
-    if octets < 1000:
-        return f"{octets} B"
-    return f"{octets / 1e3:.1f} kB" if octets < 1e6 else f"{octets / 1e6:.2f} MB"
 
 
 # --- what they keep -----------------------------------------------------------------------------------
