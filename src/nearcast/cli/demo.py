@@ -87,15 +87,15 @@ class Demo:
         crew.attend()
         console = await open_console(self.workplace.socket, Console(self.snapshot, crew).obey)
         try:
-            await self._show(crew)
+            showings = await self._show(crew)
             if self.stay:
-                page.next_things(self.snapshot, self.key, self.url, self._viewers()[0], self.serving)
+                page.next_things(self.snapshot, self.key, self.url, showings[0])
                 await asyncio.get_running_loop().create_future()
         finally:
             console.close()
             crew.ignore()
 
-    async def _show(self, crew: Crew) -> None:
+    async def _show(self, crew: Crew) -> list[Showing]:
         audience = Audience(self.snapshot, time.time, random.Random())
         await audience.all_named()
         reports = await self._push(audience) if self.push else None
@@ -105,7 +105,6 @@ class Demo:
             showings.append(await audience.show(viewer, self.url))
             if not self.quiet:
                 page.viewer(showings[-1], self.url)
-        self.serving = serving(self.snapshot, showings[0].second)
         extra = await self._kill(audience, crew) if self.kill else {}
         self.seconds["viewing"] = time.monotonic() - began
         document = report(
@@ -117,6 +116,7 @@ class Demo:
             say_json(document)
         else:
             page.checks(checks_of(showings, self._truth, pushed=self.push) | extra)
+        return showings
 
     async def _push(self, audience: Audience) -> Mapping[str, Any]:
         began = time.monotonic()

@@ -128,11 +128,15 @@ def checks(results: dict[str, bool]) -> None:
         say(f" {TICK} all {len(results)} checks hold [dim](--once --json lists them)[/]")
 
 
-def next_things(snapshot: Snapshot, key: str, url: str, client: str) -> None:
+def next_things(snapshot: Snapshot, key: str, url: str, showing: Showing) -> None:
+    """What to try next, as the viewer of `showing`: each works when copied."""
     cdn, internet = snapshot.config.cdn, snapshot.config.internet
     http = internet.http_port
     router, control = address_text(cdn.router), address_text(cdn.control)
-    server = next(iter(snapshot.servers))
+    client = showing.viewer.client
+    serving = next((each.server_address for each in showing.first.fetched), "")
+    names = {server.address: server.name for server in snapshot.servers.values()}
+    server = names.get(serving, next(iter(names.values())))  # whose end this viewer notices
     for what, how in (
         ("Watch it", f"http://{router}:{http}/watch/{key}"),
         ("See it", f"http://{control}:{http}/status"),

@@ -5,6 +5,7 @@ Runs on any loop and knows only addresses, so stories show it in one process as 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from nearcast.player.viewing import Listener, Viewing
 from nearcast.serve.http_client import HttpClient
 
 ADMIN_BYTES_MAX = 4 * 1024 * 1024
+NAMED_SECONDS_MAX = 5.0
+ASKED_AGAIN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,21 @@ class Audience:
             if served & {server["address"] for server in record["servers"]}:
                 return dict(record)
         return None
+
+    async def all_named(self) -> bool:
+        """Wait until the router would name every content server; False when it does not come to that.
+
+        Programs that start together are probed before they listen, and one that failed twice is named
+        again only after two good probes: without waiting, chance would decide who serves the first viewers.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + NAMED_SECONDS_MAX
+        while loop.time() < deadline:
+            told = await self.admin(str(self.snapshot.config.cdn.router), "/conditions")
+            if told and all(condition["healthy"] for condition in told["servers"].values()):
+                return True
+            await asyncio.sleep(ASKED_AGAIN_SECONDS)
+        return False
 
     async def warm(self, site: str, targets: list[str]) -> Mapping[str, Any]:
         """Push `targets` to every content server (Netflix's way); the report of each by name."""
