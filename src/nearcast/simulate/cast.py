@@ -33,10 +33,12 @@ class Member:
 
 
 class Cast:
-    """All members by name: the programs of `config` and the viewers of `audiences`."""
+    """All members by name: the `programs` of `config` and the `viewers` of `audiences`."""
 
     def __init__(self, config: Config, audiences: Iterable[Audience]) -> None:
         self.members = {each.name: each for each in (*_programs(config), *_viewers(config, audiences))}
+        self.programs = [each for each in self.members.values() if each.audience is None]
+        self.viewers = [each for each in self.members.values() if each.audience is not None]
         self._selected: dict[str, tuple[str, ...]] = {}
 
     def select(self, selector: str) -> tuple[str, ...]:
@@ -46,10 +48,6 @@ class Cast:
                 each.name for each in self.members.values() if selector in each.groups
             )
         return self._selected[selector]
-
-    @property
-    def viewers(self) -> Iterator[Member]:
-        return (each for each in self.members.values() if each.audience is not None)
 
     def selectors(self) -> list[str]:
         """Every selector that means somebody, save single viewers."""

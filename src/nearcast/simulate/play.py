@@ -269,7 +269,8 @@ class Play:
             order["targets"] = [f"/{each}" for each in self.truth.content_names(purge.title)]
         else:
             order["all"] = True
-        server, sent = self.snapshot.servers[name], self.now
+        server, purged = self.snapshot.servers[name], Purged(name, purge.title, self.now)
+        self.purges.append(purged)
         client = HttpClient(ClientLimits(connect_seconds=1.0, head_seconds=2.0, stall_seconds=2.0))
         address = (server.address, server.admin_port)
         try:
@@ -286,7 +287,7 @@ class Play:
         self.world.note(f"{name} answers the purge with {status}")
         if status == 200:
             self.counts["purges acknowledged"] += 1
-            self.purges.append(Purged(name, purge.title, sent, self.now))
+            purged.acknowledged = self.now
 
 
 def _audience(member: Member) -> Audience:

@@ -125,8 +125,8 @@ def _between(script: Script, config: Config, faults: list[Fault]) -> Iterator[Mi
         for member in HOSTS:
             host = getattr(fault, member, None)
             if host is not None and host not in cast.members:
-                names = listed(each.name for each in cast.members.values() if each.audience is None)
-                remedy = f"name one host: {names}, or a viewer such as {next(cast.viewers).name}"
+                names = listed(each.name for each in cast.programs)
+                remedy = f"name one host: {names}, or a viewer such as {cast.viewers[0].name}"
                 yield Mistake(f"faults[{index}].{member}", host, remedy)
     for index, rate in enumerate(script.rates):
         yield from _rate(cast, f"rates.{index}", rate)

@@ -35,14 +35,15 @@ class Watched:
     ended: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Purged:
-    """A purge that a content server acknowledged. `title` is "" when all was purged."""
+    """A purge that was sent to a content server. `title` is "" when all is to be purged; `acknowledged` stays
+    in the far future until the server has said that it is done."""
 
     server: str
     title: str
     sent: float
-    acknowledged: float
+    acknowledged: float = float("inf")
 
     def covers(self, path: str) -> bool:
         return not self.title or path.lstrip("/").startswith(f"{self.title}/")

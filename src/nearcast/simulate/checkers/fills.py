@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from nearcast.simulate.play import Play
 
 
+ON_THE_WAY_SECONDS = 4.0  # a fill that began before the purge may have had to connect first
+
+
 class OneFill(Checker):
     """Looks at the origin's door. A second fetch is allowed when a purge came between (the first must not be
     used any more), and on servers whose disk fails: what cannot be stored cannot be shared by latecomers."""
@@ -44,7 +47,9 @@ class OneFill(Checker):
 
     def _excused(self, server: str, before: Request, target: str) -> bool:
         purged = any(
-            purge.server == server and purge.covers(target) and purge.acknowledged >= before.began
+            purge.server == server
+            and purge.covers(target)
+            and purge.acknowledged >= before.began - ON_THE_WAY_SECONDS
             for purge in self.play.purges
         )
         failing = any(

@@ -25,9 +25,8 @@ class Bounded(Checker):
     sentence = "Queues and memory stay bounded."
 
     def sampled(self) -> None:
-        for member in self.play.cast.members.values():
-            if member.audience is None:
-                self._look_at(member.name, member.kind)
+        for member in self.play.cast.programs:
+            self._look_at(member.name, member.kind)
 
     def _look_at(self, name: str, kind: str) -> None:
         host = self.play.host(name)
@@ -38,20 +37,17 @@ class Bounded(Checker):
             if endpoint.flow.unsent_bytes > UNSENT_BYTES_MAX:
                 self.broke(f"{name} holds {endpoint.flow.unsent_bytes} bytes for one slow peer.")
         tasks = sum(not task.done() for task in host.life.tasks)
-        if tasks > TASKS_MAX + TASKS_PER_CONNECTION_MAX * max(len(streams), self._requests_at_once()):
+        if tasks > TASKS_MAX + TASKS_PER_CONNECTION_MAX * max(len(streams), len(self.play.cast.viewers)):
             self.broke(f"{name} has {tasks} tasks for {len(streams)} connections.")
         if kind == "edge" and host.disk.bytes_used > self.play.snapshot.servers[name].cache_bytes_max:
             self.broke(f"{name} has {host.disk.bytes_used} bytes on its disk.")
 
-    def _requests_at_once(self) -> int:
-        return sum(each.audience is not None for each in self.play.cast.members.values())
-
     def ended(self, everybody_left: bool) -> None:
         if not everybody_left:
             return
-        for member in self.play.cast.members.values():
+        for member in self.play.cast.programs:
             host = self.play.host(member.name)
-            if member.audience is not None or not host.up or host.life.frozen:
+            if not host.up or host.life.frozen:
                 continue
             tasks = [task for task in host.life.tasks if not task.done()]
             if len(tasks) > TASKS_MAX:
@@ -107,6 +103,6 @@ class NoCrash(Checker):
         self.broke(f"It says: {text}.")
 
     def sampled(self) -> None:
-        for member in self.play.cast.members.values():
-            if member.audience is None and (fault := self.play.host(member.name).fallen()) is not None:
+        for member in self.play.cast.programs:
+            if (fault := self.play.host(member.name).fallen()) is not None:
                 self.broke(f"The program of {member.name} ended: {fault!r}.")
