@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,18 @@ async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -
         writer.write(json.dumps(report).encode() + b"\n")
         writer.close()
 
-    return await asyncio.start_unix_server(converse, path, limit=ORDER_BYTES_MAX)
+    listener = socket.socket(socket.AF_UNIX)
+    with _short(path) as name:
+        listener.bind(name)
+    return await asyncio.start_unix_server(converse, sock=listener, limit=ORDER_BYTES_MAX)
 
 
 def ask(path: Path, order: Order) -> Report:
     """Send one order to the lab at `path` and wait for its report. Raises OSError when nobody answers."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)
-        connection.connect(str(path))
+        with _short(path) as name:
+            connection.connect(name)
         connection.sendall(json.dumps(order).encode() + b"\n")
         with connection.makefile("rb") as replies:
             line = replies.readline()
@@ -48,3 +54,13 @@ def ask(path: Path, order: Order) -> Report:
         raise ConnectionResetError("the lab ended while it was asked")
     report: Report = json.loads(line)
     return report
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Another name of `path` that fits into a socket address (107 bytes, unix(7)), however long TMPDIR is."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -59,6 +59,15 @@ def test_orders_reach_a_running_lab_and_reports_come_back() -> None:
     assert heard == [{"do": "status"}]
 
 
+def test_a_console_can_be_reached_however_deep_its_folder_lies(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = temporary / ("x" * 200)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    test_orders_reach_a_running_lab_and_reports_come_back()
+
+
 def test_nonsense_on_the_console_is_answered_and_harms_nothing() -> None:
     async def obey(order):
         raise AssertionError("must not be reached")
