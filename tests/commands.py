@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import selectors
 import signal
@@ -27,6 +28,31 @@ def nearcast(*arguments: str, temporary: Path, **environment: str) -> subprocess
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+def on_terminal(*command: str, temporary: Path, **environment: str) -> tuple[int, str]:
+    """Run a command at a terminal of its own to its end: its exit code and all that appeared there."""
+    taste = {"NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE"}  # of whoever runs the tests
+    usual = {name: value for name, value in os.environ.items() if name not in taste}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command,
+        env={**usual, "TMPDIR": str(temporary), **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    appeared = b""
+    try:
+        while octets := os.read(ours, 65536):
+            appeared += octets
+    except OSError:
+        pass  # EIO: nobody has the other end open any more
+    finally:
+        os.close(ours)
+    return process.wait(PATIENCE_SECONDS), appeared.decode()
 
 
 class RunningDemo:

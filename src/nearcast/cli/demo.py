@@ -162,10 +162,14 @@ class Demo:
 
 def demo(
     video: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A video to package; else a clip is generated.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="A video to package; else a clip is generated."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The internet to run; see examples/. Default: demo.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", readable=False, help="The internet to run; see examples/. Default: demo."
+        ),
     ] = None,
     push: Annotated[
         bool, typer.Option("--push", help="Netflix's way: push the title to all PoPs before anybody watches.")

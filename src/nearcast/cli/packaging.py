@@ -50,7 +50,7 @@ def package_with_progress(
 
 
 def package(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="The video to package.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="The video to package.")],
     out: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where the title goes; its name is the URL's.")
     ],
