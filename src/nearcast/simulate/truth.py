@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from nearcast.model.title import MANIFEST_DASH, MANIFEST_HLS
 from nearcast.origin.content import Content, content_tag
+from nearcast.player.viewing import Fetched
 from nearcast.simulate.film import film
 from nearcast.simulate.host import EPOCH
 from nearcast.simulate.script import Films
 
 FOREVER = float("inf")
+COMMENTS = {".mpd": b"<!-- %d -->\n", ".m3u8": b"# %d\n"}
 
 
 @dataclass(slots=True)
@@ -71,8 +72,10 @@ class Truth:
         )
         made = {f"{title}{path.removeprefix(name)}": octets for path, octets in files.items()}
         if version > 1:  # manifests do not depend on the noise: let them, too, tell their version
-            made[f"{title}/{MANIFEST_DASH}"] += b"<!-- %d -->\n" % version
-            made[f"{title}/{MANIFEST_HLS}"] += b"# %d\n" % version
+            for path in made:
+                comment = COMMENTS.get(path[path.rfind(".") :])
+                if comment is not None:
+                    made[path] += comment % version
         return made
 
     # --- the origin's side ------------------------------------------------------------------------
@@ -89,9 +92,13 @@ class Truth:
         """Every version of the content at a URL path, oldest first."""
         return self._editions.get(path.lstrip("/"), [])
 
-    def which(self, path: str, sha256: str, first: int, size: int) -> Edition | None:
-        """The newest version of which these bytes are a part."""
-        return next((each for each in reversed(self.editions(path)) if each.has(sha256, first, size)), None)
+    def which(self, path: str, fetched: Fetched) -> Edition | None:
+        """The newest version that a response is: a range of it for progressive films, else all of it."""
+        part, first, size = fetched.kind == "progressive", fetched.first_byte, fetched.bytes
+        for each in reversed(self.editions(path)):
+            if (part or size == len(each.octets)) and each.has(fetched.sha256, first, size):
+                return each
+        return None
 
     def content_names(self, title: str = "") -> list[str]:
         """The names of a title's contents, or of all."""

@@ -38,13 +38,7 @@ class Whole(Checker):
 
     def got(self, got: Got) -> None:
         fetched = got.fetched
-        editions = self.play.truth.editions(got.path)
-        progressive = fetched.kind == "progressive"
-        if not any(
-            (progressive or fetched.bytes == len(each.octets))
-            and each.has(fetched.sha256, fetched.first_byte, fetched.bytes)
-            for each in editions
-        ):
+        if self.play.truth.which(got.path, fetched) is None:
             server = self.play.at(fetched.server_address)
             self.broke(
                 f"{server.name if server else fetched.server_address} gave {got.viewer.name} "
@@ -62,7 +56,7 @@ class NotPurged(Checker):
         server, fetched = self.play.at(got.fetched.server_address), got.fetched
         if server is None or not self.play.purges:
             return
-        edition = self.play.truth.which(got.path, fetched.sha256, fetched.first_byte, fetched.bytes)
+        edition = self.play.truth.which(got.path, fetched)
         if edition is None:
             return
         for purge in self.play.purges:
@@ -89,7 +83,7 @@ class Fresh(Checker):
         server, fetched = self.play.at(got.fetched.server_address), got.fetched
         if server is None or fetched.cache_status != "hit" or self._clock_was_set(server.name):
             return
-        edition = self.play.truth.which(got.path, fetched.sha256, fetched.first_byte, fetched.bytes)
+        edition = self.play.truth.which(got.path, fetched)
         lifetime = directives({"cache-control": kind_of(got.path).cache_control}).max_age
         if edition is None or lifetime is None:
             return

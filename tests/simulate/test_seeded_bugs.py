@@ -1,0 +1,39 @@
+"""Each seeded bug is found within its seeds, by the sentence it breaks; without bugs the same seeds pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.simulate.seeded_bugs import BUGS, Bug
+
+from nearcast.simulate.checkers import CHECKERS
+from nearcast.simulate.run import run_scenario
+from nearcast.simulate.scenario import read_scenario
+
+ROUGH = read_scenario(Path(__file__).with_name("rough.toml"))
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug.put(monkeypatch)
+    for seed in range(1, bug.seeds + 1):
+        outcome = run_scenario(ROUGH, seed, history_lines=None)
+        if bug.sentence in outcome.sentences:
+            broken = next(each for each in outcome.broken if each.sentence == bug.sentence)
+            assert broken.what and 0 < broken.at <= outcome.virtual_seconds
+            assert any(f"BROKEN: {bug.sentence}" in line for line in outcome.history)
+            return
+    pytest.fail(f"{bug.name}: not found in {bug.seeds} seeds")
+
+
+@pytest.mark.parametrize("seed", range(1, max(bug.seeds for bug in BUGS) + 1))
+def test_without_bugs_everything_holds(seed: int) -> None:
+    outcome = run_scenario(ROUGH, seed)
+    assert outcome.passed, "\n".join(map(str, outcome.broken))
+    assert outcome.counts["viewings finished"] > 40
+    assert outcome.faults
+
+
+def test_every_sentence_has_a_bug_that_breaks_it() -> None:
+    assert {bug.sentence for bug in BUGS} == {checker.sentence for checker in CHECKERS}
