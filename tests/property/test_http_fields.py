@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nearcast.wire.http.cache_control import SECONDS_MAX, parse_cache_control, parse_cdn_cache_control
@@ -127,6 +127,8 @@ TEXTS = st.one_of(st.none(), ASCII)
         detail=TEXTS,
     )
 )
+@example(CacheStatus(cache="A "))
+@example(CacheStatus(cache=" A"))
 def test_cache_status(status: CacheStatus) -> None:
     once = encode_cache_status(status)
     assert parse_cache_status(once) == [status]

@@ -264,8 +264,11 @@ def read_pids(process: subprocess.Popen[str], count: int) -> list[int]:
 
 def read_until(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdout is not None
-    while (found := process.stdout.readline().strip()) != line:
-        assert found, f"ended before it said {line!r}"
+    assert process.stderr is not None
+    said = []
+    while (found := process.stdout.readline()).strip() != line:
+        said.append(found)
+        assert found, f"ended before it said {line!r}; it said {said} and {process.stderr.read()}"
 
 
 def all_gone(pids: list[int]) -> None:

@@ -72,7 +72,7 @@ def encode_bare(value: Bare) -> str:
     else:
         text = str(value)
     reader = _Reader(text)
-    if type(reader.bare()) is not type(value) or not reader.at_end:
+    if type(reader.bare()) is not type(value) or not reader.at_end or text != text.strip(" "):
         raise ValueError(f"not to be written in a structured field: {value!r}")
     return text
 
