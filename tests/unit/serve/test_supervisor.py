@@ -215,21 +215,25 @@ def test_workers_share_a_port(watched) -> None:
 
 PLAY = """
 import asyncio, os, sys
+
+def say(*words):  # in one piece: several processes share the pipe
+    os.write(1, (' '.join(map(str, words)) + '\\n').encode())
+
 from nearcast.serve.supervisor import WorkerPlan, supervise
 from nearcast.serve.worker import run_program
 
 class Nothing:
     def __init__(self): self.aborted = asyncio.Event()
     async def drain(self, seconds):
-        print("draining", flush=True)
+        say("draining")
         if sys.argv[1] == "stubborn": await self.aborted.wait()
     def abort(self): self.aborted.set()
 
 async def start():
     if sys.argv[1] == "slow":
-        print("starting", os.getpid(), flush=True)
+        say("starting", os.getpid())
         await asyncio.Event().wait()
-    print("up", os.getpid(), flush=True)
+    say("up", os.getpid())
     return Nothing()
 
 def refuses(): raise OSError(98, "taken")
@@ -241,7 +245,7 @@ if sys.argv[2] == "alone":
 else:
     plans = [WorkerPlan(name, work) for name in ("a", "b")]
     if sys.argv[1] == "refused": plans.append(WorkerPlan("c", refuses))
-    print(repr(supervise(plans, all_up=lambda: print("all up", flush=True))))
+    say(repr(supervise(plans, all_up=lambda: say("all up"))))
 """
 
 
