@@ -59,6 +59,7 @@ export async function play(video, title, quality, tell) {
 }
 
 function tellResponse(title, tell, response) {
+  if (!(response.status >= 200 && response.status < 300)) return; // failures pass here too; ERROR tells of them
   const { request, headers = {}, resourceTiming: timing } = response;
   const fields = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   const took = timing?.duration ?? (timing ? timing.responseEnd - timing.startTime : null);
