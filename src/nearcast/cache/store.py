@@ -16,7 +16,9 @@ A cache may forget, but it must not be wrong. So:
 - At most `bytes_max` bytes of files, those being written included. (A mapping may outlive its evicted
   file; the disk gets those bytes back when the last reader is done.)
 - A disk that is full or fails makes `begin` return None, or a `Writing` end early: the caller proxies.
-  A file that cannot be read is a miss. A file that cannot be removed stays on the account.
+  A file that cannot be read is a miss. A file that cannot be removed stays on the account. As long as the
+  disk does not say what an earlier run left, nothing is stored and no purge is acknowledged: what nobody
+  knows can neither be counted nor be dropped.
 
 All calls are synchronous. A confirmation (304) renews an object in memory only; after a restart it is
 confirmed once more.
@@ -70,6 +72,7 @@ class Store:
         self._mapped_max = mapped_max
         self._fillings = 0
         self._unsynced = False  # a removal or renaming may be undone by a crash
+        self._opened = False  # what an earlier run left is known
 
     # --- what is there ----------------------------------------------------------------------------
     @property
@@ -116,6 +119,8 @@ class Store:
         start = encode_start(head)
         if len(start) > HEAD_BYTES_MAX:
             return None
+        if not self._opened and not self.open():
+            return None
         self._fillings += 1
         path = f"{FILLING}/{self._fillings}"
         writing = Writing(self, path, head, start)
@@ -154,6 +159,7 @@ class Store:
 
     def purge(self, keys: Iterable[str]) -> int:
         """Remove objects for good; how many there were. OSError when a crash might bring one back."""
+        self._must_be_open()
         paths = []
         removed = 0
         for key in keys:
@@ -164,6 +170,7 @@ class Store:
 
     def purge_all(self) -> int:
         """Remove everything for good; how many objects there were. OSError as for `purge`."""
+        self._must_be_open()
         removed = sum([self.evict(key) for key in list(self._index)])
         self._remove_for_good([path for path in self._sizes if path.startswith(OBJECTS)])
         return removed
@@ -174,8 +181,9 @@ class Store:
         self._evict_until(0)
 
     # --- start ------------------------------------------------------------------------------------
-    def open(self) -> None:
-        """Find what an earlier run left. A disk that fails leaves the store empty, not broken."""
+    def open(self) -> bool:
+        """Find what an earlier run left. False when the disk fails: the store is empty then, not broken, and
+        is opened again when something is to be stored or purged."""
         heads: list[ObjectHead] = []
         try:
             for folder in (OBJECTS, FILLING):
@@ -193,11 +201,14 @@ class Store:
                     heads.append(head)
         except OSError:
             self.faults_total += 1
+            return False
+        self._opened = True
         for head in sorted(heads, key=lambda head: (head.stored_at, head.key)):
             self._index[head.key] = head
             self._unchecked.add(head.key)
             self._policy.stored(head.key, self._sizes[_path(head.key)])
         self._evict_until(0)
+        return True
 
     def _find(self, path: str) -> ObjectHead | None:
         """The head of the object at `path`; what is not a whole object there is removed."""
@@ -211,6 +222,10 @@ class Store:
             self._remove(path)
             return None
         return found.head
+
+    def _must_be_open(self) -> None:
+        if not self._opened and not self.open():
+            raise OSError(errno.EIO, "what is on the disk is not known yet", OBJECTS)
 
     # --- bodies -----------------------------------------------------------------------------------
     def map(self, path: str) -> memoryview:

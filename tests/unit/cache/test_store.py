@@ -145,6 +145,26 @@ def test_too_many_open_files_make_room_instead_of_misses(disk: VirtualDisk) -> N
     assert again.get("c") is not None  # it was not dropped
 
 
+def test_what_a_failing_disk_hid_at_the_start_is_counted_and_purged_once_it_answers(
+    disk: VirtualDisk,
+) -> None:
+    put(opened(disk), "old", b"o" * 4000)
+    disk.fail("entries", errno.EIO)
+    store = opened(disk)
+    assert store.get("old") is None
+    assert put(store, "new", b"n" * 4000) is None
+    with pytest.raises(OSError, match="not known"):
+        store.purge(["old"])
+    with pytest.raises(OSError, match="not known"):
+        store.purge_all()
+    disk.heal("entries")
+    assert store.purge(["old"]) == 1
+    assert opened(disk).get("old") is None
+    assert put(store, "new", b"n" * 4000) is not None
+    assert put(store, "more", b"m" * 4000) is not None
+    assert disk.bytes_used <= store.bytes_max
+
+
 def test_a_disk_that_fails_at_the_start_leaves_an_empty_store(disk: VirtualDisk) -> None:
     disk.fail("*", errno.EIO)
     store = opened(disk)
