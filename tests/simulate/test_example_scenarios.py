@@ -41,6 +41,13 @@ def test_everything_holds(name: str, seed: int) -> None:
     assert outcome.counts["viewings finished"] >= 8
 
 
+@pytest.mark.parametrize("seed", [1, 2, 130])
+def test_everything_holds_in_harsh_plays_too(seed: int) -> None:
+    outcome = run_scenario(read_scenario(Path(__file__).with_name("harsh.toml")), seed)
+    assert outcome.passed, "\n".join(map(str, outcome.broken))
+    assert len(outcome.faults) > 40
+
+
 def test_a_small_crowd_is_served() -> None:
     path = SCENARIOS / "crowd.toml"
     outcome = run_scenario(parse_scenario(path.read_text().replace("count = 5000", "count = 50"), path), 1)

@@ -145,7 +145,7 @@ def test_too_many_open_files_make_room_instead_of_misses(disk: VirtualDisk) -> N
     assert again.get("c") is not None  # it was not dropped
 
 
-def test_what_a_failing_disk_hid_at_the_start_is_counted_and_purged_once_it_answers(
+def test_what_a_failing_disk_hid_is_counted_and_purged_once_it_answers(
     disk: VirtualDisk,
 ) -> None:
     put(opened(disk), "old", b"o" * 4000)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nearcast.simulate.play import Play
 
 
-ON_THE_WAY_SECONDS = 4.0  # a fill that began before the purge may have had to connect first
+ON_THE_WAY_SECONDS = 13.0  # a fill may have begun so long before the origin hears of it, or was given up
 
 
 class OneFill(Checker):

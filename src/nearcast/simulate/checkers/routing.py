@@ -46,7 +46,7 @@ class NamesHealthy(Checker):
             self._away_since.clear()  # who does not probe cannot know
             return
         for name, server in play.snapshot.servers.items():
-            if self._away(host, play.host(name), (server.address, server.admin_port)):
+            if self._away(host, play.host(name), server.admin_port):
                 self._away_since.setdefault(name, play.now)
             else:
                 self._away_since.pop(name, None)
@@ -59,8 +59,9 @@ class NamesHealthy(Checker):
                         f"{play.now - since:.1f} s after it went away."
                     )
 
-    def _away(self, router: Host, server: Host, probed: tuple[str, int]) -> bool:
-        """Whether the server cannot have answered a probe since the last sample."""
+    def _away(self, router: Host, server: Host, port: int) -> bool:
+        """Whether the server cannot have answered a probe since the last sample. (Where only new connections
+        fail, probes go on over the kept one.)"""
         network = self.play.world.network
         same_life = self._lives.get(server.name) is server.life
         self._lives[server.name] = server.life
@@ -69,10 +70,9 @@ class NamesHealthy(Checker):
         return (
             not server.up
             or server.life.frozen
-            or network.listener(server, (router.addresses[0], 0), probed) is None
+            or server.life.ports.tcp.find(server.addresses[0], port, 0) is None
             or network.channel(router, server).cuts > 0
             or network.channel(server, router).cuts > 0
-            or network.swallows(server, probed[1])
         )
 
     def _new(self, router: Router) -> list[Decided]:
