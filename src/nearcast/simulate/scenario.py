@@ -96,8 +96,13 @@ def parse_scenario(text: str, path: Path) -> Scenario:
         faults, found = read_faults(listed_faults, "faults")
         mistakes += found
     if isinstance(document.get("config"), str):
+        where = path.parent / document["config"]
         try:
-            config = virtual(read_config(path.parent / document["config"]))
+            if not where.exists():
+                raise OperatorFault(
+                    f"there is no file {where}; write its path relative to the scenario's file"
+                )
+            config = virtual(read_config(where))
         except OperatorFault as fault:
             mistakes.append(Mistake("config", document["config"], fault.sentence))
             mistakes += [Mistake(f"config: {each.path}", each.value, each.remedy) for each in fault.mistakes]
