@@ -20,7 +20,7 @@ from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json
 from nearcast.lab.console import open_console
 from nearcast.lab.internet import Console, catalogue, plans
 from nearcast.lab.ports import Ports, find_ports, ports_of, with_ports
-from nearcast.lab.report import checks_of, matches_origin, report
+from nearcast.lab.report import matches_origin, report
 from nearcast.lab.showing import Audience, Showing
 from nearcast.lab.workplace import Workplace
 from nearcast.model.config import Config, Viewer
@@ -115,7 +115,7 @@ class Demo:
         if self.quiet:
             say_json(document)
         else:
-            page.checks(checks_of(showings, self._truth, pushed=self.push) | extra)
+            page.checks(document["checks"])
         return showings
 
     async def _push(self, audience: Audience) -> Mapping[str, Any]:

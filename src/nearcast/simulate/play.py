@@ -86,11 +86,9 @@ class Play:
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
         self._by_address = {each.address: each for each in self.cast.members.values()}
-        self._expected = script.seconds  # when the last of orders and viewers has come
         self._watching: dict[str, tuple[Member, Life, float]] = {}
         self._coming = 0
         self._orders = len(script.purges) + len(script.versions)
-        self._shapes: dict[tuple[str, str], LinkShape] = {}
         self.checkers = [each(self) for each in checkers]
 
     @property
