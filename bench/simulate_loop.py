@@ -18,9 +18,9 @@ import sys
 import time
 from typing import Any
 
-from nearcast.simulate.history import History
-from nearcast.simulate.stream import TcpRules
-from nearcast.simulate.world import World
+from nearcast.simulate.world.history import History
+from nearcast.simulate.world.stream import TcpRules
+from nearcast.simulate.world.world import World
 
 SEGMENT = bytes(65536)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"

@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from nearcast.simulate.run import run_scenario
-from nearcast.simulate.scenario import read_scenario
-from nearcast.simulate.seeds import run_seeds
+from nearcast.simulate.play.run import run_scenario
+from nearcast.simulate.play.scenario import read_scenario
+from nearcast.simulate.play.seeds import run_seeds
 
 SCENARIOS = Path(__file__).parents[1] / "examples" / "scenarios"
 RATIO_MIN = 50.0

@@ -13,20 +13,20 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nearcast.assembly.roles import Means, roles, start
+from nearcast.assembly.roles import RoleDependencies, roles, start
 from nearcast.cache.disk import PosixDisk
+from nearcast.lab.demo_run import DemoRun, DemoViewers
 from nearcast.lab.ports import find_ports, with_ports
-from nearcast.lab.showing import Audience, Showing
-from nearcast.model.config import Config, Viewer
+from nearcast.model.config import Config, LabViewer
 from nearcast.model.read import read_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.origin.content import ContentSource, MemorySource
 from nearcast.player.viewing import Viewing
 from nearcast.serve import loop as serve_loop
 from nearcast.serve.program import Running
-from nearcast.simulate.film import film
-from nearcast.simulate.placement import off_loopback, place
-from nearcast.simulate.world import World
+from nearcast.simulate.play.placement import off_loopback, place
+from nearcast.simulate.play.synthetic import film
+from nearcast.simulate.world.world import World
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 T = TypeVar("T")
@@ -51,14 +51,14 @@ class Stage(ABC):
         return f"http://{host}:{self.config.internet.http_port}/clock"
 
     @property
-    def who(self) -> dict[str, Viewer]:
+    def who(self) -> dict[str, LabViewer]:
         return {viewer.name: viewer for viewer in self.config.internet.viewers}
 
     def truth(self, path: str) -> bytes | None:
         """What the origin has at a URL path."""
         return self.files.get(path.lstrip("/"))
 
-    async def show(self, viewer: str) -> Showing:
+    async def show(self, viewer: str) -> DemoRun:
         """Let a viewer watch twice, from the viewer's own host."""
         return await self.on(viewer, self.audience.show(self.who[viewer], self.url))
 
@@ -67,7 +67,7 @@ class Stage(ABC):
         watching = self.audience.viewer(self.who[viewer]).watch(url or self.url, **options)
         return await self.on(viewer, watching)
 
-    audience: Audience
+    audience: DemoViewers
 
     @abstractmethod
     def adapt(self, config: Config) -> Config:
@@ -103,7 +103,7 @@ class RealStage(Stage):
 
     def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def whole() -> T:
-            self.audience = Audience(self.snapshot, time.time, random.Random(1))
+            self.audience = DemoViewers(self.snapshot, time.time, random.Random(1))
             try:
                 for role in roles(self.snapshot):
                     await self.revive(role.name)
@@ -124,7 +124,7 @@ class RealStage(Stage):
         role = next(each for each in roles(self.snapshot) if each.name == name)
         disk = self.folder / name
         titles = MemorySource(self.files)
-        means = Means(time.time, random.Random(name), lambda: PosixDisk(disk), titles, self.pages)
+        means = RoleDependencies(time.time, random.Random(name), lambda: PosixDisk(disk), titles, self.pages)
         self.running[name] = await start(role, self.snapshot, means)
 
 
@@ -140,7 +140,7 @@ class VirtualStage(Stage):
 
     def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def whole() -> T:
-            self.audience = Audience(self.snapshot, self.world.here.clock, self.world.random("audience"))
+            self.audience = DemoViewers(self.snapshot, self.world.here.clock, self.world.random("audience"))
             place(self.world, self.snapshot, MemorySource(self.files))
             await asyncio.sleep(0.5)  # virtual
             return await story()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.chapters import Chapter, Outcome, check_printed
 
-from nearcast.packager.clip import Clip
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
+from nearcast.packager.test_pattern import TestPattern
 
 pytestmark = pytest.mark.peer("dig", "curl")
 CHAPTER = Chapter("2-five-steps.md")
@@ -28,7 +28,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the chapter runs: with a small film that is called `clock` as the demo's own is."""
     folder = tmp_path_factory.mktemp("chapter")
     package(
-        Clip(seconds=8, width=640, height=360), folder / "clip", name="x", ladder=(Rung(640, 360, 800_000),)
+        TestPattern(seconds=8, width=640, height=360),
+        folder / "clip",
+        name="x",
+        ladder=(Rung(640, 360, 800_000),),
     )
     (folder / "clip" / "progressive" / "360p.mp4").rename(folder / "clock.mp4")
     return folder

@@ -62,7 +62,7 @@ def play(folder: Path, story: Callable[[Curl, int], Awaitable[None]]) -> None:
         return fields | {"status": line.split()[1]}, body.read_bytes() if body.exists() else b""
 
     async def whole() -> None:
-        room = await listen_http(origin, "127.0.0.3", origin_port, clock=lambda: NOW)
+        listener = await listen_http(origin, "127.0.0.3", origin_port, clock=lambda: NOW)
         disk = PosixDisk(folder / "store")
         edge = await start_edge(snapshot, "ia2", disk=disk, clock=lambda: NOW, rng=random.Random(1))
         try:
@@ -70,7 +70,7 @@ def play(folder: Path, story: Callable[[Curl, int], Awaitable[None]]) -> None:
                 await story(curl, admin_port)
         finally:
             await edge.drain(1)
-            await room.drain(0)
+            await listener.drain(0)
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(whole())

@@ -87,7 +87,7 @@ def test_one_connection_for_many_requests(tmp_path: Path) -> None:
     async def scene(url: str, origin: Origin) -> None:
         printed = await curl("-w", "%{num_connects} ", *[f"{url}/small.json"] * 5)
         assert printed == "{}1 {}0 {}0 {}0 {}0 "
-        assert origin.room.accepted_total == 1
+        assert origin.listener.accepted_total == 1
 
     with_origin(tmp_path, scene)
 
@@ -114,8 +114,8 @@ async def upload(exchange: Exchange) -> None:
 
 def test_uploads(tmp_path: Path) -> None:
     async def scene() -> None:
-        room = await listen_http(upload, "127.0.0.1", 0, clock=lambda: 784111777.0)
-        url, file = f"http://127.0.0.1:{room.port}/", tmp_path / "body"
+        listener = await listen_http(upload, "127.0.0.1", 0, clock=lambda: 784111777.0)
+        url, file = f"http://127.0.0.1:{listener.port}/", tmp_path / "body"
         body = FILM[:1_000_000]
         file.write_bytes(body)
         digest = hashlib.sha256(body).hexdigest()
@@ -126,6 +126,6 @@ def test_uploads(tmp_path: Path) -> None:
         for option in (["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"]):
             printed = await curl("-T", str(file), *option, "-o", "/dev/null", "-w", "%{http_code}", url)
             assert printed == "413", "the answer survives, although curl is still sending"
-        await room.drain(1)
+        await listener.drain(1)
 
     run(scene())

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from nearcast.model.title import Title
-from nearcast.packager.clip import Clip
 from nearcast.packager.package import package
+from nearcast.packager.test_pattern import TestPattern
 
 pytestmark = [pytest.mark.peer("ffprobe", "ffmpeg")]
 
 CLIPS = {
-    "whole": Clip(seconds=3, width=128, height=72),
-    "odd rate": Clip(seconds=2.5, width=128, height=72, frame_rate=Fraction(30_000, 1001)),
-    "silent": Clip(seconds=2, width=128, height=72, has_sound=False),
+    "whole": TestPattern(seconds=3, width=128, height=72),
+    "odd rate": TestPattern(seconds=2.5, width=128, height=72, frame_rate=Fraction(30_000, 1001)),
+    "silent": TestPattern(seconds=2, width=128, height=72, has_sound=False),
 }
 PICTURES = {"whole": 75, "odd rate": 75, "silent": 50}
 

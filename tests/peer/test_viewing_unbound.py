@@ -70,7 +70,7 @@ def test_a_server_dies_in_the_middle_and_the_viewing_ends_complete_from_another(
             packaged.kill(killed[0])
 
     async def story() -> None:
-        viewing = await packaged.watch("iowa", listener=kill_the_server)
+        viewing = await packaged.watch("iowa", observer=kill_the_server)
         assert killed and viewing.complete, viewing.problem
         assert matches_origin(viewing, packaged.truth)
         servers = [host.partition(".")[0] for host in viewing.servers]

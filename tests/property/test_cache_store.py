@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from nearcast.cache.entry import ObjectHead
 from nearcast.cache.freshness import Freshness
+from nearcast.cache.object_writer import ObjectWriter
 from nearcast.cache.store import Store
-from nearcast.cache.writing import Writing
-from nearcast.simulate.disk import VirtualDisk
+from nearcast.simulate.world.disk import VirtualDisk
 
 BYTES_MAX = 8_000
 NAMES = ["movie/a", "movie/b", "movie/c", "movie/d"]
@@ -32,7 +32,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.count = 0
         self.possible: dict[str, set[tuple[int, bytes]]] = {}  # what a key may give: (number, body)
         self.certain: dict[str, tuple[int, bytes]] = {}  # what it gives unless it is evicted
-        self.writings: list[tuple[Writing, int, bytes, bytes]] = []
+        self.writings: list[tuple[ObjectWriter, int, bytes, bytes]] = []
         self.faulty = False
         self.full: list[int] = []
         self.start()
@@ -49,9 +49,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=KEYS, body=BODIES, announced=st.booleans())
     def open_writing(self, key: str, body: bytes, announced: bool) -> None:
         number, head = self.head(key)
-        writing = self.store.begin(head, len(body) if announced else None)
-        if writing is not None:
-            self.writings.append((writing, number, body, body))
+        writer = self.store.begin(head, len(body) if announced else None)
+        if writer is not None:
+            self.writings.append((writer, number, body, body))
 
     @rule(key=KEYS, body=BODIES)
     def put(self, key: str, body: bytes) -> None:
@@ -64,13 +64,13 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 9), size=st.integers(1, 3000))
     def write(self, pick: int, size: int) -> None:
         pick %= len(self.writings)
-        writing, number, body, rest = self.writings[pick]
-        if rest and not writing.write(rest[:size]):
+        writer, number, body, rest = self.writings[pick]
+        if rest and not writer.write(rest[:size]):
             del self.writings[pick]
             return
-        self.writings[pick] = (writing, number, body, rest[size:])
+        self.writings[pick] = (writer, number, body, rest[size:])
         try:
-            written = bytes(writing.written(0))
+            written = bytes(writer.written(0))
         except OSError:
             assert self.faulty
         else:
@@ -79,13 +79,13 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.writings)
     @rule(pick=st.integers(0, 9))
     def complete(self, pick: int) -> None:
-        writing, number, body, rest = self.writings.pop(pick % len(self.writings))
-        if rest and not writing.write(rest):
+        writer, number, body, rest = self.writings.pop(pick % len(self.writings))
+        if rest and not writer.write(rest):
             return
-        key = writing.head.key
+        key = writer.head.key
         # What fails late in a commit may still have replaced the file that a crash leaves.
         self.possible.setdefault(key, set()).add((number, body))
-        entry = writing.commit()
+        entry = writer.commit()
         if entry is None:
             assert self.faulty
             self.certain.pop(key, None)

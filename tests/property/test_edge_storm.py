@@ -19,9 +19,9 @@ from nearcast.model.read import parse_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.http_server import Exchange, listen_http
-from nearcast.simulate.host import Host
-from nearcast.simulate.link import LinkShape
-from nearcast.simulate.world import World
+from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.link import LinkShape
+from nearcast.simulate.world.world import World
 
 EDGE, ORIGIN = "192.0.2.2", "192.0.2.40"
 DEMO = Path(__file__).parents[2] / "examples" / "demo.toml"

@@ -5,28 +5,28 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearcast.player.abr import SAMPLES_RECENT, Rate, Throughput, choose
+from nearcast.player.abr import SAMPLES_RECENT, RenditionRate, Throughput, choose
 
 ladders = st.lists(st.integers(1_000, 50_000_000), min_size=1, max_size=8, unique=True).map(
-    lambda rates: [Rate(f"r{rate}", rate) for rate in rates]
+    lambda rates: [RenditionRate(f"r{rate}", rate) for rate in rates]
 )
 estimates = st.floats(0, 100e6)
 buffers = st.floats(0, 120)
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[list[Rate], str | None]:
+def situations(draw: st.DrawFn) -> tuple[list[RenditionRate], str | None]:
     ladder = draw(ladders)
     return ladder, draw(st.sampled_from([None, *(rate.name for rate in ladder)]))
 
 
-def bandwidth_of(ladder: list[Rate], name: str) -> int:
+def bandwidth_of(ladder: list[RenditionRate], name: str) -> int:
     return next(rate.bandwidth for rate in ladder if rate.name == name)
 
 
 @given(situations(), estimates, buffers)
 def test_no_rate_above_the_estimate_is_chosen_when_there_is_a_lower_one(
-    situation: tuple[list[Rate], str | None], estimate: float, buffer_seconds: float
+    situation: tuple[list[RenditionRate], str | None], estimate: float, buffer_seconds: float
 ) -> None:
     ladder, current = situation
     chosen = bandwidth_of(ladder, choose(ladder, current, estimate, buffer_seconds).rendition)
@@ -35,7 +35,7 @@ def test_no_rate_above_the_estimate_is_chosen_when_there_is_a_lower_one(
 
 @given(situations(), estimates, estimates, buffers)
 def test_a_faster_line_never_gets_a_lower_rendition(
-    situation: tuple[list[Rate], str | None], one: float, other: float, buffer_seconds: float
+    situation: tuple[list[RenditionRate], str | None], one: float, other: float, buffer_seconds: float
 ) -> None:
     ladder, current = situation
     slow, fast = sorted((one, other))
@@ -46,7 +46,7 @@ def test_a_faster_line_never_gets_a_lower_rendition(
 
 @given(situations(), estimates, buffers, buffers)
 def test_a_longer_buffer_never_gets_a_lower_rendition(
-    situation: tuple[list[Rate], str | None], estimate: float, one: float, other: float
+    situation: tuple[list[RenditionRate], str | None], estimate: float, one: float, other: float
 ) -> None:
     ladder, current = situation
     short, long = sorted((one, other))
@@ -57,7 +57,7 @@ def test_a_longer_buffer_never_gets_a_lower_rendition(
 
 @given(situations(), st.none() | estimates, buffers, st.integers(0, 60_000_000))
 def test_the_maximum_is_kept_wherever_it_can_be(
-    situation: tuple[list[Rate], str | None],
+    situation: tuple[list[RenditionRate], str | None],
     estimate: float | None,
     buffer_seconds: float,
     bandwidth_max: int,
@@ -70,7 +70,7 @@ def test_the_maximum_is_kept_wherever_it_can_be(
 
 @given(situations(), estimates, buffers)
 def test_a_steady_line_comes_to_rest(
-    situation: tuple[list[Rate], str | None], estimate: float, buffer_seconds: float
+    situation: tuple[list[RenditionRate], str | None], estimate: float, buffer_seconds: float
 ) -> None:
     ladder, current = situation
     first = choose(ladder, current, estimate, buffer_seconds).rendition
@@ -80,7 +80,7 @@ def test_a_steady_line_comes_to_rest(
 
 @given(situations(), estimates, buffers, st.randoms())
 def test_the_order_of_the_ladder_is_of_no_account(
-    situation: tuple[list[Rate], str | None], estimate: float, buffer_seconds: float, dice: object
+    situation: tuple[list[RenditionRate], str | None], estimate: float, buffer_seconds: float, dice: object
 ) -> None:
     ladder, current = situation
     other = list(ladder)

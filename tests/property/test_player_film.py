@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.player.wanted import Film
+from nearcast.player.download import ProgressiveFile
 from nearcast.wire.http.message import ResponseHead
 from nearcast.wire.http.ranges import Span, content_range, if_range_holds, requested_span
 
@@ -35,7 +35,7 @@ turns = st.lists(
 )
 
 
-def answer(film: Film, version: bytes, tag: str, manner: str) -> tuple[ResponseHead, bytes]:
+def answer(film: ProgressiveFile, version: bytes, tag: str, manner: str) -> tuple[ResponseHead, bytes]:
     asked = film.fields()
     fields = {} if manner == "no etag" else {"etag": tag}
     span = requested_span(asked.get("range"), len(version))
@@ -48,7 +48,7 @@ def answer(film: Film, version: bytes, tag: str, manner: str) -> tuple[ResponseH
     return head, version[span.start : span.stop]
 
 
-def feed(film: Film, head: ResponseHead, body: bytes, dice: random.Random) -> None:
+def feed(film: ProgressiveFile, head: ResponseHead, body: bytes, dice: random.Random) -> None:
     film.begin(head, "server")
     at = 0
     while at < len(body):
@@ -65,7 +65,7 @@ def test_what_is_complete_is_one_version(
     dice = random.Random(seed)
     versions = [dice.randbytes(size + extra) for extra in (0, 0, 1)]
     kept = Kept()
-    film = Film("720p", range_bytes, kept, lambda sentence: None)
+    film = ProgressiveFile("720p", range_bytes, kept, lambda sentence: None)
     for number, manner, share in script:
         if film.complete:
             break

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearcast.cache.disk import Disk, PosixDisk
-from nearcast.simulate.disk import VirtualDisk
+from nearcast.simulate.world.disk import VirtualDisk
 
 PATHS = st.sampled_from(["a", "b", "d/a", "d/b", "e/a"])
 FOLDERS = st.sampled_from(["", "d", "e"])

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearcast.simulate.stream import TcpRules
-from nearcast.simulate.world import World
+from nearcast.simulate.world.stream import TcpRules
+from nearcast.simulate.world.world import World
 
 SHAPES = st.fixed_dictionaries(
     {"latency_seconds": st.sampled_from([0.0, 0.001, 0.3])},
@@ -99,6 +99,6 @@ def test_every_byte_once_and_in_order(
     world.run(main())
     assert receiver.octets == sent
     assert receiver.events == ["eof", "lost None"]
-    assert not server.life.streams
-    assert not client.life.streams
+    assert not server.incarnation.streams
+    assert not client.incarnation.streams
     assert world.unhandled == []

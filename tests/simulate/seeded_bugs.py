@@ -16,17 +16,17 @@ from nearcast.cache.store import Store
 from nearcast.edge.fill import Fill
 from nearcast.edge.fills import Fills
 from nearcast.model.faults import UpstreamFault
-from nearcast.player.fetch import Patience
-from nearcast.player.wanted import Film
+from nearcast.player.download import ProgressiveFile
+from nearcast.player.fetch import RetryPolicy
 from nearcast.router.health import Record
 from nearcast.serve.http_client import Incoming
-from nearcast.serve.http_connection import HttpConversation
-from nearcast.serve.tcp import Conversation
-from nearcast.simulate.checkers.content import ByteExact, Fresh, NotPurged, Whole
-from nearcast.simulate.checkers.fills import OneFill
-from nearcast.simulate.checkers.finishes import Finishes
-from nearcast.simulate.checkers.routing import NamesHealthy
-from nearcast.simulate.checkers.soundness import Bounded, NoCrash, RequestsEnd
+from nearcast.serve.http_connection import HttpConnection
+from nearcast.serve.tcp import Connection
+from nearcast.simulate.play.checkers.content import ByteExact, Fresh, NotPurged, NotTorn
+from nearcast.simulate.play.checkers.fills import OneFill
+from nearcast.simulate.play.checkers.finishes import Finishes
+from nearcast.simulate.play.checkers.routing import NamesHealthy
+from nearcast.simulate.play.checkers.soundness import Bounded, NoCrash, RequestsEnd
 
 Put = Callable[[pytest.MonkeyPatch], None]
 
@@ -116,35 +116,37 @@ def misses_are_not_shared(patch: pytest.MonkeyPatch) -> None:
 def versions_are_mixed(patch: pytest.MonkeyPatch) -> None:
     """A player goes on from the byte reached, whichever version the server has by now."""
 
-    def begin(self: Film, head, source: str) -> None:  # type: ignore[no-untyped-def]
+    def begin(self: ProgressiveFile, head, source: str) -> None:  # type: ignore[no-untyped-def]
         if self.reached and head.status == 206:
             self._validator = head.fields.get("etag")
         honest(self, head, source)
 
-    honest = Film.begin
-    fields = Film.fields
-    patch.setattr(Film, "begin", begin)
-    patch.setattr(Film, "fields", lambda self: {k: v for k, v in fields(self).items() if k != "if-range"})
+    honest = ProgressiveFile.begin
+    fields = ProgressiveFile.fields
+    patch.setattr(ProgressiveFile, "begin", begin)
+    patch.setattr(
+        ProgressiveFile, "fields", lambda self: {k: v for k, v in fields(self).items() if k != "if-range"}
+    )
 
 
 def back_pressure_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Answers are written as fast as they come, whether the peer reads or not."""
 
-    async def at_once(self: HttpConversation) -> None:
+    async def at_once(self: HttpConnection) -> None:
         return
 
-    patch.setattr(HttpConversation, "until_peer_reads", at_once)
+    patch.setattr(HttpConnection, "until_peer_reads", at_once)
 
 
 def connections_never_expire(patch: pytest.MonkeyPatch) -> None:
     """The deadline of an idle connection passes without consequence."""
-    patch.setattr(Conversation, "_look_at_deadline", lambda self: None)
+    patch.setattr(Connection, "_look_at_deadline", lambda self: None)
 
 
 def player_gives_up_too_soon(patch: pytest.MonkeyPatch) -> None:
     """A player does not wait for the answer to expire that named dead servers."""
-    turns, pause, pause_max, _ = Patience.__init__.__defaults__  # type: ignore[misc]
-    patch.setattr(Patience.__init__, "__defaults__", (turns, pause, pause_max, 0.0))
+    turns, pause, pause_max, _ = RetryPolicy.__init__.__defaults__  # type: ignore[misc]
+    patch.setattr(RetryPolicy.__init__, "__defaults__", (turns, pause, pause_max, 0.0))
 
 
 def fill_forgets_its_way_out(patch: pytest.MonkeyPatch) -> None:
@@ -159,9 +161,9 @@ def fill_forgets_its_way_out(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS = (
-    Bug("partial fill passes for whole", partial_fill_passes_for_whole, Whole.sentence, 3),
+    Bug("partial fill passes for whole", partial_fill_passes_for_whole, NotTorn.sentence, 3),
     Bug("unhealthy server stays", unhealthy_server_stays, NamesHealthy.sentence, 3),
-    Bug("torn body is not noticed", torn_body_is_not_noticed, Whole.sentence, 3),
+    Bug("torn body is not noticed", torn_body_is_not_noticed, NotTorn.sentence, 3),
     Bug("waiters are lost", waiters_are_lost, RequestsEnd.sentence, 3),
     Bug("retry sends twice", retry_sends_twice, NoCrash.sentence, 3),
     Bug("running fill survives the purge", running_fill_survives_the_purge, NotPurged.sentence, 5),

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.simulate.checkers import CHECKERS
-from nearcast.simulate.run import run_scenario
-from nearcast.simulate.scenario import parse_scenario, read_scenario
+from nearcast.simulate.play.checkers import CHECKERS
+from nearcast.simulate.play.run import run_scenario
+from nearcast.simulate.play.scenario import parse_scenario, read_scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "examples" / "scenarios"
 DIGEST = """
 import sys
 from pathlib import Path
-from nearcast.simulate.run import run_scenario
-from nearcast.simulate.scenario import read_scenario
+from nearcast.simulate.play.run import run_scenario
+from nearcast.simulate.play.scenario import read_scenario
 for path in sys.argv[1:]:
     outcome = run_scenario(read_scenario(Path(path)), 3)
     print(outcome.digest, outcome.events)

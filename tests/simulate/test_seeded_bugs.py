@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.simulate.seeded_bugs import BUGS, Bug
 
-from nearcast.simulate.checkers import CHECKERS
-from nearcast.simulate.run import run_scenario
-from nearcast.simulate.scenario import read_scenario
+from nearcast.simulate.play.checkers import CHECKERS
+from nearcast.simulate.play.run import run_scenario
+from nearcast.simulate.play.scenario import read_scenario
 
 ROUGH = read_scenario(Path(__file__).with_name("rough.toml"))
 

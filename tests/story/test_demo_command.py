@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.commands import RunningDemo, document, failed_checks, gone, nearcast
 
-from nearcast.packager.clip import Clip
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
+from nearcast.packager.test_pattern import TestPattern
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real video: six seconds that were drawn and encoded."""
     out = tmp_path_factory.mktemp("film") / "clip"
-    package(Clip(seconds=6), out, name="clip", ladder=(Rung(320, 180, 200_000),))
+    package(TestPattern(seconds=6), out, name="clip", ladder=(Rung(320, 180, 200_000),))
     return out / "progressive" / "180p.mp4"
 
 

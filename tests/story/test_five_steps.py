@@ -7,7 +7,7 @@ import asyncio
 from nearcast.lab.report import checks_of, matches_origin, statuses
 from nearcast.player.bandwidth import read_bandwidth
 from nearcast.player.viewing import Fetched
-from nearcast.simulate.film import RUNGS
+from nearcast.simulate.play.synthetic import RUNGS
 
 EXPECTED_NAMES = ["DNS lookup", "CDN handover", "server selection", "DNS response", "content flow"]
 
@@ -80,7 +80,7 @@ def test_6_a_server_dies_in_the_middle_and_the_viewing_ends_complete_from_anothe
             killed.append(happening.server_host.partition(".")[0])
             stage.kill(killed[0])
 
-    viewing = stage.play(lambda: stage.watch("iowa", listener=kill_the_server))
+    viewing = stage.play(lambda: stage.watch("iowa", observer=kill_the_server))
     assert killed and viewing.complete, viewing.problem
     assert matches_origin(viewing, stage.truth)
     servers = [name.partition(".")[0] for name in viewing.servers]

@@ -24,7 +24,7 @@ from nearcast.router.program import start_authority, start_router
 from nearcast.router.zones import zones_by_server
 from nearcast.serve.program import Group, Running
 
-Kind = Literal["root", "top", "provider", "resolver", "origin", "router", "edge"]
+RoleKind = Literal["root", "top", "provider", "resolver", "origin", "router", "edge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Role:
     """One program of the internet: its name (unique), kind, and address."""
 
     name: str
-    kind: Kind
+    kind: RoleKind
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class RoleDependencies:
     """What a program is handed besides the loop it runs on.
 
     `clock` gives wall time (Unix seconds); `titles` are what the origin serves, `pages` the player's
@@ -65,7 +65,7 @@ def roles(snapshot: Snapshot) -> tuple[Role, ...]:
     )
 
 
-async def start(role: Role, snapshot: Snapshot, means: Means) -> Running:
+async def start(role: Role, snapshot: Snapshot, use: RoleDependencies) -> Running:
     """Start the program of `role`. Raises OSError when one of its ports cannot be bound."""
     internet = snapshot.config.internet
     match role.kind:
@@ -74,21 +74,21 @@ async def start(role: Role, snapshot: Snapshot, means: Means) -> Running:
         case "provider":
             names = await _authority(role, snapshot)
             try:
-                web = await start_apex(role.name, role.address, internet.http_port, clock=means.clock)
+                web = await start_apex(role.name, role.address, internet.http_port, clock=use.clock)
             except OSError:
                 names.abort()
                 raise
             return Group(names, web)
         case "origin":
             return await start_origin(
-                means.titles, role.address, internet.http_port, clock=means.clock, pages=means.pages
+                use.titles, role.address, internet.http_port, clock=use.clock, pages=use.pages
             )
         case "edge":
-            return await start_edge(snapshot, role.name, disk=means.disk(), clock=means.clock, rng=means.rng)
+            return await start_edge(snapshot, role.name, disk=use.disk(), clock=use.clock, rng=use.rng)
         case "router":
-            return await start_router(snapshot, clock=means.clock, rng=means.rng)
+            return await start_router(snapshot, clock=use.clock, rng=use.rng)
         case "resolver":
-            return await start_resolver(snapshot.config, clock=means.clock, rng=means.rng)
+            return await start_resolver(snapshot.config, clock=use.clock, rng=use.rng)
 
 
 async def _authority(role: Role, snapshot: Snapshot) -> Running:

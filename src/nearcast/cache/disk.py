@@ -6,7 +6,7 @@ The store never opens a file itself. It asks a `Disk`, so that the same store ru
 Rules every `Disk` keeps: paths are relative, `/`-separated names below one root; `rename` is atomic;
 bytes are durable only after `sync` of the file *and* `sync_directory` of its folder; every fault is an
 `OSError` with its errno (ENOSPC, EIO, EROFS, ENOENT). `map` shows a file as far as it is written, also
-while it is still open for writing, and stays valid after the file was renamed, replaced or removed.
+while it is still open for writer, and stays valid after the file was renamed, replaced or removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
-class Entry(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """A file found in a directory: its name and its size in bytes."""
 
     name: str
@@ -37,7 +37,7 @@ class Disk(Protocol):
     """What a store may do with its directory."""
 
     def make_directory(self, path: str) -> None: ...
-    def entries(self, path: str) -> list[Entry]: ...
+    def entries(self, path: str) -> list[DirectoryEntry]: ...
     def create(self, path: str) -> DiskFile: ...
     def read(self, path: str) -> bytes: ...
     def map(self, path: str) -> memoryview: ...
@@ -75,9 +75,9 @@ class PosixDisk:
     def make_directory(self, path: str) -> None:
         (self.root / path).mkdir(parents=True, exist_ok=True)
 
-    def entries(self, path: str) -> list[Entry]:
+    def entries(self, path: str) -> list[DirectoryEntry]:
         with os.scandir(self.root / path) as found:
-            files = [Entry(each.name, each.stat().st_size) for each in found if each.is_file()]
+            files = [DirectoryEntry(each.name, each.stat().st_size) for each in found if each.is_file()]
         return sorted(files)
 
     def create(self, path: str) -> DiskFile:

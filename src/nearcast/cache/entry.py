@@ -45,7 +45,7 @@ class ObjectHead:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredObject:
     """A whole stored object. The body is a mapping that stays valid after the object was evicted."""
 
     head: ObjectHead

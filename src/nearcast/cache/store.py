@@ -15,7 +15,7 @@ A cache may forget, but it must not be wrong. So:
   purged object back.
 - At most `bytes_max` bytes of files, those being written included. (A mapping may outlive its evicted
   file; the disk gets those bytes back when the last reader is done.)
-- A disk that is full or fails makes `begin` return None, or a `Writing` end early: the caller proxies.
+- A disk that is full or fails makes `begin` return None, or a `ObjectWriter` end early: the caller proxies.
   A file that cannot be read is a miss. A file that cannot be removed stays on the account. As long as the
   disk does not say what an earlier run left, nothing is stored and no purge is acknowledged: what nobody
   knows can neither be counted nor be dropped.
@@ -32,11 +32,11 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from nearcast.cache.disk import Disk
-from nearcast.cache.entry import Entry, ObjectHead
+from nearcast.cache.entry import ObjectHead, StoredObject
+from nearcast.cache.eviction import EvictionPolicy
 from nearcast.cache.lru import Lru
 from nearcast.cache.object_file import HEAD_BYTES_MAX, TAIL_BYTES, Found, encode_start, parse_object
-from nearcast.cache.policy import EvictionPolicy
-from nearcast.cache.writing import RESERVE_BYTES, Writing
+from nearcast.cache.object_writer import RESERVE_BYTES, ObjectWriter
 
 OBJECTS = "objects"
 FILLING = "filling"
@@ -68,7 +68,7 @@ class Store:
         self._sizes: dict[str, int] = {}  # of the files in objects/ and filling/, removable or not, by path
         self._bytes = 0  # sum of _sizes
         self._unchecked: set[str] = set()  # keys found at start whose bodies nobody has read yet
-        self._mapped: dict[str, Entry] = {}
+        self._mapped: dict[str, StoredObject] = {}
         self._mapped_max = mapped_max
         self._fillings = 0
         self._unsynced = False  # a removal or renaming may be undone by a crash
@@ -96,7 +96,7 @@ class Store:
         """What is known of an object, without using it."""
         return self._index.get(key)
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> StoredObject | None:
         """The whole object, None when there is none or the disk cannot give it."""
         entry = self._mapped.get(key)
         if entry is None:
@@ -111,7 +111,7 @@ class Store:
         return entry
 
     # --- what comes in ----------------------------------------------------------------------------
-    def begin(self, head: ObjectHead, length: int | None) -> Writing | None:
+    def begin(self, head: ObjectHead, length: int | None) -> ObjectWriter | None:
         """Begin to write an object whose body has `length` bytes (None: not known yet).
 
         None when it is too large, or there is no room, or the disk will not: then it is not stored.
@@ -123,19 +123,19 @@ class Store:
             return None
         self._fillings += 1
         path = f"{FILLING}/{self._fillings}"
-        writing = Writing(self, path, head, start)
-        if not self.make_room(writing, len(start) + (length or 0) + TAIL_BYTES):
+        writer = ObjectWriter(self, path, head, start)
+        if not self.make_room(writer, len(start) + (length or 0) + TAIL_BYTES):
             return None
         try:
-            writing.create()
+            writer.create()
         except OSError:
             self.faults_total += 1
-            if writing.open:
-                writing.discard()
+            if writer.open:
+                writer.discard()
             else:
-                self.forget(writing, None)
+                self.forget(writer, None)
             return None
-        return writing
+        return writer
 
     def refresh(self, old: ObjectHead, new: ObjectHead) -> bool:
         """The origin confirmed the object: it is `new` now. False when `old` has left meanwhile."""
@@ -238,7 +238,7 @@ class Store:
             self._mapped.clear()
             return self.disk.map(path)
 
-    def _read(self, head: ObjectHead) -> Entry | None:
+    def _read(self, head: ObjectHead) -> StoredObject | None:
         try:
             file = self.map(_path(head.key))
         except OSError as fault:
@@ -252,41 +252,41 @@ class Store:
             self.evict(head.key)
             return None
         self._unchecked.discard(head.key)
-        return Entry(head, file[found.start : found.start + found.length])
+        return StoredObject(head, file[found.start : found.start + found.length])
 
     def _is_sound(self, key: str, found: Found, file: memoryview) -> bool:
         return found.head.key == key and (key not in self._unchecked or found.body_is_sound(file))
 
-    def _keep_mapped(self, entry: Entry) -> None:
+    def _keep_mapped(self, entry: StoredObject) -> None:
         self._mapped.pop(entry.head.key, None)
         while self._mapped and len(self._mapped) >= self._mapped_max:
             del self._mapped[next(iter(self._mapped))]
         self._mapped[entry.head.key] = entry
 
-    # --- for Writing ------------------------------------------------------------------------------
-    def make_room(self, writing: Writing, size: int) -> bool:
-        """Reserve `size` bytes in all for `writing`; false when the store cannot hold it."""
-        if size <= writing.size:
+    # --- for ObjectWriter ------------------------------------------------------------------------------
+    def make_room(self, writer: ObjectWriter, size: int) -> bool:
+        """Reserve `size` bytes in all for `writer`; false when the store cannot hold it."""
+        if size <= writer.size:
             return True
         if size > self.object_bytes_max:
             return False
-        if writing.size:  # it grows beyond what was announced: take more at a time
-            size = min(max(size, writing.size + RESERVE_BYTES), self.object_bytes_max)
-        if not self._evict_until(size - writing.size):
+        if writer.size:  # it grows beyond what was announced: take more at a time
+            size = min(max(size, writer.size + RESERVE_BYTES), self.object_bytes_max)
+        if not self._evict_until(size - writer.size):
             return False
-        self._bytes += size - writing.size
-        writing.size = size
+        self._bytes += size - writer.size
+        writer.size = size
         return True
 
-    def adopt(self, writing: Writing, path: str, entry: Entry) -> None:
+    def adopt(self, writer: ObjectWriter, path: str, entry: StoredObject) -> None:
         """A written file becomes the object of its key. OSError when the disk refuses."""
         key = entry.head.key
         final = _path(key)
-        size = writing.file_bytes
+        size = writer.file_bytes
         self.disk.rename(path, final)
         self._unsynced = True
-        self._bytes -= writing.size
-        writing.size = 0
+        self._bytes -= writer.size
+        writer.size = 0
         self._account(final, size)
         self._index[key] = entry.head
         self._unchecked.discard(key)
@@ -299,13 +299,13 @@ class Store:
                 self.evict(key)
                 raise
 
-    def forget(self, writing: Writing, path: str | None) -> None:
-        """A writing ended without an object; `path` is None when there is not even a file."""
-        self._bytes -= writing.size
-        if path is not None and writing.size:
-            self._account(path, writing.attempted_bytes)
+    def forget(self, writer: ObjectWriter, path: str | None) -> None:
+        """A writer ended without an object; `path` is None when there is not even a file."""
+        self._bytes -= writer.size
+        if path is not None and writer.size:
+            self._account(path, writer.attempted_bytes)
             self._remove(path)
-        writing.size = 0
+        writer.size = 0
 
     # --- files ------------------------------------------------------------------------------------
     def _evict_until(self, room: int) -> bool:

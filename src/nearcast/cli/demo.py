@@ -15,23 +15,23 @@ from typing import Annotated, Any
 import typer
 
 from nearcast.cli import demo_page as page
+from nearcast.cli.output import NO, UNREACHABLE, fail, fail_for, say, say_json
 from nearcast.cli.packaging import package_with_progress
-from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json
 from nearcast.lab.console import open_console
+from nearcast.lab.demo_run import DemoRun, DemoViewers
 from nearcast.lab.internet import Console, catalogue, plans
-from nearcast.lab.ports import Ports, find_ports, ports_of, with_ports
+from nearcast.lab.ports import LabPorts, find_ports, ports_of, with_ports
 from nearcast.lab.report import matches_origin, report
-from nearcast.lab.showing import Audience, Showing
 from nearcast.lab.workplace import Workplace
-from nearcast.model.config import Config, Viewer
+from nearcast.model.config import Config, LabViewer
 from nearcast.model.faults import OperatorFault
 from nearcast.model.read import parse_config, read_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.model.title import Title
-from nearcast.packager.clip import Clip
+from nearcast.packager.test_pattern import TestPattern
 from nearcast.player.viewing import Fetched, Happening, Viewing
-from nearcast.serve.crew import Crew, WorkerFailed
 from nearcast.serve.loop import run
+from nearcast.serve.process_group import ProcessGroup, WorkerFailed
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Demo:
     """One demo from its options to its document."""
 
     config: Config
-    source: Path | Clip
+    source: Path | TestPattern
     name: str
     key: str
     quiet: bool
@@ -60,19 +60,19 @@ class Demo:
         """Everything; returns when it is done, or when Ctrl-C ended the stay."""
         self.workplace = workplace
         # The supervisor is forked first, while this process has neither loop nor threads.
-        with Crew(plans(self.snapshot, workplace), heard=lambda notice: None) as crew:
+        with ProcessGroup(plans(self.snapshot, workplace), heard=lambda notice: None) as processes:
             if not self.quiet:
                 page.opening()
             self.title = self._package()
             began = time.monotonic()
-            crew.start()
-            crew.wait("up")
+            processes.start()
+            processes.wait("up")
             self.seconds["starting"] = time.monotonic() - began
             if not self.quiet:
                 page.started(self.snapshot, self.seconds["starting"])
                 if self.moved:
                     page.ports_moved(self.snapshot)
-            run(self._live(crew))
+            run(self._live(processes))
 
     def _package(self) -> Title:
         began = time.monotonic()
@@ -83,29 +83,29 @@ class Demo:
             page.packaged(title, self.seconds["packaging"])
         return title
 
-    async def _live(self, crew: Crew) -> None:
-        crew.attend()
-        console = await open_console(self.workplace.socket, Console(self.snapshot, crew).obey)
+    async def _live(self, processes: ProcessGroup) -> None:
+        processes.attend()
+        console = await open_console(self.workplace.socket, Console(self.snapshot, processes).obey)
         try:
-            showings = await self._show(crew)
+            showings = await self._show(processes)
             if self.stay:
                 page.next_things(self.snapshot, self.key, self.url, showings[0])
                 await asyncio.get_running_loop().create_future()
         finally:
             console.close()
-            crew.ignore()
+            processes.ignore()
 
-    async def _show(self, crew: Crew) -> list[Showing]:
-        audience = Audience(self.snapshot, time.time, random.Random())
+    async def _show(self, processes: ProcessGroup) -> list[DemoRun]:
+        audience = DemoViewers(self.snapshot, time.time, random.Random())
         await audience.all_named()
         reports = await self._push(audience) if self.push else None
         began = time.monotonic()
-        showings: list[Showing] = []
+        showings: list[DemoRun] = []
         for viewer in self._viewers():
             showings.append(await audience.show(viewer, self.url))
             if not self.quiet:
                 page.viewer(showings[-1], self.url)
-        extra = await self._kill(audience, crew) if self.kill else {}
+        extra = await self._kill(audience, processes) if self.kill else {}
         self.seconds["viewing"] = time.monotonic() - began
         document = report(
             self.snapshot, self.title, self.url, showings, self._truth,
@@ -118,7 +118,7 @@ class Demo:
             page.checks(document["checks"])
         return showings
 
-    async def _push(self, audience: Audience) -> Mapping[str, Any]:
+    async def _push(self, audience: DemoViewers) -> Mapping[str, Any]:
         began = time.monotonic()
         targets = [
             target for entry in catalogue(self.workplace.titles, self.site) for target in entry.targets()
@@ -129,7 +129,7 @@ class Demo:
             page.pushed(reports, len(targets), self.seconds["pushing"])
         return reports
 
-    async def _kill(self, audience: Audience, crew: Crew) -> dict[str, bool]:
+    async def _kill(self, audience: DemoViewers, processes: ProcessGroup) -> dict[str, bool]:
         """Let somebody watch, and kill the content server that serves in the middle of it."""
         names = {server.address: server.name for server in self.snapshot.servers.values()}
         killed: list[str] = []
@@ -137,10 +137,10 @@ class Demo:
         def listen(happening: Happening) -> None:
             if isinstance(happening, Fetched) and happening.kind == "video" and not killed:
                 killed.append(names[happening.server_address])
-                crew.kill(killed[0])
+                processes.kill(killed[0])
 
         viewer = self._viewers()[0]
-        viewing: Viewing = await audience.viewer(viewer).watch(self.url, listener=listen)
+        viewing: Viewing = await audience.viewer(viewer).watch(self.url, observer=listen)
         if not self.quiet:
             page.killing(viewing, killed[0] if killed else "nobody")
         hosts = {self.snapshot.servers[name].host for name in killed}
@@ -150,7 +150,7 @@ class Demo:
             and not set(viewing.servers) <= hosts
         }
 
-    def _viewers(self) -> tuple[Viewer, ...]:
+    def _viewers(self) -> tuple[LabViewer, ...]:
         return self.config.internet.viewers
 
     def _truth(self, path: str) -> bytes | None:
@@ -201,10 +201,10 @@ def demo(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        chosen = prepare(config, Ports(dns_port or 0, http_port or 0, admin_port or 0), viewer or [])
+        chosen = prepare(config, LabPorts(dns_port or 0, http_port or 0, admin_port or 0), viewer or [])
         performance = Demo(
             config=chosen[0],
-            source=video or Clip(),
+            source=video or TestPattern(),
             name=video.stem if video else "Moving clock",
             key=key_of(video),
             quiet=as_json,
@@ -227,7 +227,7 @@ def demo(
         raise typer.Exit(NO)
 
 
-def prepare(path: Path | None, ports: Ports, places: list[str]) -> tuple[Config, bool]:
+def prepare(path: Path | None, ports: LabPorts, places: list[str]) -> tuple[Config, bool]:
     """The configuration to run, on ports that are free, and whether they had to be moved."""
     config = read_config(path) if path else parse_config(default_config(), "the demo's configuration")
     internet = config.internet
@@ -243,7 +243,7 @@ def prepare(path: Path | None, ports: Ports, places: list[str]) -> tuple[Config,
         )
     if not config.internet.viewers:
         raise OperatorFault("nobody watches: the configuration has no [[internet.viewers]]; add one")
-    wanted_ports = Ports(*(given or own for given, own in zip(ports, ports_of(config), strict=True)))
+    wanted_ports = LabPorts(*(given or own for given, own in zip(ports, ports_of(config), strict=True)))
     if len(set(wanted_ports)) < len(wanted_ports):
         raise OperatorFault(f"DNS, HTTP and administration need different ports, not {tuple(wanted_ports)}")
     found = find_ports(with_ports(config, wanted_ports), fixed=any(ports))

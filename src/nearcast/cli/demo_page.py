@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from rich.markup import escape
 
 import nearcast
-from nearcast.cli.speak import say, speak_bytes
-from nearcast.lab.showing import Showing
-from nearcast.lab.steps import Step
+from nearcast.cli.output import say, speak_bytes
+from nearcast.lab.demo_run import DemoRun
+from nearcast.lab.steps import StepTold
 from nearcast.model.config import address_text
 from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import Title
@@ -56,7 +56,7 @@ def pushed(reports: Mapping[str, object], objects: int, seconds: float) -> None:
     say(f" {TICK} pushed    {objects} objects to {len(reports)} content servers  [dim]{seconds:.1f} s[/]")
 
 
-def viewer(showing: Showing, url: str) -> None:
+def viewer(showing: DemoRun, url: str) -> None:
     who = showing.viewer
     own = next((c["pop"] for step in showing.steps for c in step.why if "its own" in c["reason"]), None)
     inside = f", inside the ISP of PoP {own}" if own else ""
@@ -68,7 +68,7 @@ def viewer(showing: Showing, url: str) -> None:
     _events(showing.first)
 
 
-def _step(step: Step) -> None:
+def _step(step: StepTold) -> None:
     if step.number == 5:
         text = f"{step.asker} → [bold]{escape(step.asked)}[/] ({step.server})"
     elif step.number == 4:
@@ -101,7 +101,7 @@ def object_line(each: Fetched) -> str:
     return f"{escape(name):<24} {fill:<30} {speak_bytes(each.bytes):>9}  {each.ms:6.1f} ms"
 
 
-def _again(showing: Showing) -> None:
+def _again(showing: DemoRun) -> None:
     hits = sum(each.cache_status == "hit" for each in showing.second.fetched)
     where = ", ".join(showing.second.servers)
     say(f"\n   The second viewer there: {hits} of {len(showing.second.fetched)} objects hit at {where}")
@@ -128,7 +128,7 @@ def checks(results: dict[str, bool]) -> None:
         say(f" {TICK} all {len(results)} checks hold [dim](--once --json lists them)[/]")
 
 
-def next_things(snapshot: Snapshot, key: str, url: str, showing: Showing) -> None:
+def next_things(snapshot: Snapshot, key: str, url: str, showing: DemoRun) -> None:
     """What to try next, as the viewer of `showing`: each works when copied."""
     cdn, internet = snapshot.config.cdn, snapshot.config.internet
     http = internet.http_port

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from nearcast.cli.lab import labs
-from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json
+from nearcast.cli.output import NO, UNREACHABLE, fail, fail_for, say, say_json
 from nearcast.cli.watch import read_resolver
 from nearcast.model.faults import OperatorFault, UpstreamFault
 from nearcast.serve.http_client import HttpClient

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from nearcast.cli.speak import NO, UNREACHABLE, fail, say, say_json
+from nearcast.cli.output import NO, UNREACHABLE, fail, say, say_json
 from nearcast.lab.console import ask
 from nearcast.lab.workplace import running
 

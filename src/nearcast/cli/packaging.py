@@ -9,18 +9,18 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nearcast.cli.speak import err, fail_for, say, say_json
+from nearcast.cli.output import err, fail_for, say, say_json
 from nearcast.model.faults import OperatorFault
 from nearcast.model.title import Title
-from nearcast.packager.clip import Clip
 from nearcast.packager.package import SEGMENT_SECONDS
 from nearcast.packager.package import Progress as Position
+from nearcast.packager.test_pattern import TestPattern
 from nearcast.packager.worker import package_in_process
 from nearcast.serve.loop import run
 
 
 def package_with_progress(
-    source: Path | Clip,
+    source: Path | TestPattern,
     out: Path,
     name: str,
     *,

@@ -16,14 +16,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nearcast.cli.speak import NO, err, fail, fail_for, out, say, say_json
+from nearcast.cli.output import NO, err, fail, fail_for, out, say, say_json
 from nearcast.model.faults import OperatorFault
-from nearcast.simulate.checkers import CHECKERS
-from nearcast.simulate.faults import Fault
-from nearcast.simulate.run import Outcome, run_scenario
-from nearcast.simulate.scenario import Scenario, read_scenario
-from nearcast.simulate.seeds import run_seeds
-from nearcast.simulate.shrink import as_toml, shrink
+from nearcast.simulate.play.checkers import CHECKERS
+from nearcast.simulate.play.faults import Fault
+from nearcast.simulate.play.run import SeedResult, run_scenario
+from nearcast.simulate.play.scenario import Scenario, read_scenario
+from nearcast.simulate.play.seeds import run_seeds
+from nearcast.simulate.play.shrink import as_toml, shrink
 
 SEEDS_MAX = 1_000_000
 SEEDS = re.compile(r"(\d+)(?:\.\.(\d+))?")
@@ -99,14 +99,14 @@ def read_seeds(seed: int | None, seeds: str | None) -> Sequence[int]:
 
 
 # --- playing ----------------------------------------------------------------------------------------
-def _all(play: Scenario, seeds: Sequence[int], workers: int, *, quiet: bool) -> list[Outcome]:
+def _all(play: Scenario, seeds: Sequence[int], workers: int, *, quiet: bool) -> list[SeedResult]:
     """Every outcome, by seed; progress on the way."""
     with closing(run_seeds(play, seeds, workers)) as outcomes:
         shown = outcomes if quiet else _with_progress(outcomes, len(seeds))
         return sorted(shown, key=lambda outcome: outcome.seed)
 
 
-def _with_progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
+def _with_progress(outcomes: Iterator[SeedResult], count: int) -> Iterator[SeedResult]:
     if not err.is_terminal:
         yield from _with_lines(outcomes, count)
         return
@@ -119,7 +119,7 @@ def _with_progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]
             yield outcome
 
 
-def _with_lines(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
+def _with_lines(outcomes: Iterator[SeedResult], count: int) -> Iterator[SeedResult]:
     told, failed = time.perf_counter(), 0
     for done, outcome in enumerate(outcomes, start=1):
         failed += not outcome.passed
@@ -129,7 +129,7 @@ def _with_lines(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
         yield outcome
 
 
-def _shrunk(play: Scenario, first: Outcome, *, quiet: bool) -> tuple[Fault, ...]:
+def _shrunk(play: Scenario, first: SeedResult, *, quiet: bool) -> tuple[Fault, ...]:
     if quiet or not err.is_terminal:
         return shrink(play, first)
     with err.status("looking for the fewest faults that still fail") as status:
@@ -147,7 +147,7 @@ def _write_history(play: Scenario, seed: int, path: Path) -> None:
 
 
 # --- telling ----------------------------------------------------------------------------------------
-def _summary(play: Scenario, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _summary(play: Scenario, outcomes: Sequence[SeedResult], seconds: float) -> None:
     virtual = sum(outcome.virtual_seconds for outcome in outcomes)
     failed = sum(not outcome.passed for outcome in outcomes)
     counts: Counter[str] = Counter()
@@ -172,13 +172,13 @@ def _summary(play: Scenario, outcomes: Sequence[Outcome], seconds: float) -> Non
         say(f"  [dim]{outcomes[0].events:,} events, digest {outcomes[0].digest}[/]")
 
 
-def _named(outcomes: Sequence[Outcome]) -> str:
+def _named(outcomes: Sequence[SeedResult]) -> str:
     if len(outcomes) == 1:
         return f"seed {outcomes[0].seed}"
     return f"{len(outcomes)} seeds ({outcomes[0].seed} to {outcomes[-1].seed})"
 
 
-def _show(first: Outcome, path: Path) -> None:
+def _show(first: SeedResult, path: Path) -> None:
     say(f"\n[bold]The last events of seed {first.seed}[/]")
     for line in first.history:
         say(f"  [dim]{escape(line)}[/]")
@@ -188,7 +188,7 @@ def _show(first: Outcome, path: Path) -> None:
     say(f"  → nearcast simulate {escape(str(path))} --seed {first.seed} --history events.txt")
 
 
-def _show_least(first: Outcome, least: Sequence[Fault]) -> None:
+def _show_least(first: SeedResult, least: Sequence[Fault]) -> None:
     if not least:
         say("\nIt breaks without any fault.")
         return
@@ -198,8 +198,8 @@ def _show_least(first: Outcome, least: Sequence[Fault]) -> None:
 
 def _document(
     play: Scenario,
-    outcomes: Sequence[Outcome],
-    first: Outcome | None,
+    outcomes: Sequence[SeedResult],
+    first: SeedResult | None,
     least: Sequence[Fault] | None,
     seconds: float,
 ) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from nearcast.cli.speak import DONE, NO, UNREACHABLE, USAGE, err, fail, say, say_json
+from nearcast.cli.output import DONE, NO, UNREACHABLE, USAGE, err, fail, say, say_json
 from nearcast.serve.loop import loop_factory
 from nearcast.serve.port import find_free_port, why_not
 from nearcast.serve.raw import RawSocketRefused
@@ -23,9 +23,9 @@ from nearcast.uppercase.capitals import is_error
 from nearcast.uppercase.client import (
     Asker,
     NotAsked,
-    Patience,
     RawAsker,
     Reply,
+    RetryPolicy,
     TcpAsker,
     UdpAsker,
     Unanswered,
@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Host = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
+Host = Annotated[str, typer.Option(help="ServerAddress or name; IPv6 works, too.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, one document per reply.")]
 
@@ -115,7 +115,7 @@ def ask(
     """
     if udp + tcp + raw > 1:
         fail("--udp, --tcp and --raw exclude one another", "choose one", USAGE)
-    server, patience = (host, port), Patience(timeout, tries)
+    server, patience = (host, port), RetryPolicy(timeout, tries)
     asker: Asker
     if tcp:
         asker = TcpAsker(server, patience, time.perf_counter)
@@ -172,7 +172,7 @@ def _typed() -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def _say_lost(tried: int, patience: Patience) -> None:
+def _say_lost(tried: int, patience: RetryPolicy) -> None:
     if tried < patience.tries:
         again = f"datagrams may be lost, so it is sent again ({tried + 1} of {patience.tries})"
         err.print(f"nearcast: no reply within {patience.seconds:g} s; {again}")

@@ -15,14 +15,14 @@ import typer
 from rich.markup import escape
 
 from nearcast.cli.lab import labs
-from nearcast.cli.speak import NO, UNREACHABLE, fail, fail_for, say, say_json, speak_bytes
+from nearcast.cli.output import NO, UNREACHABLE, fail, fail_for, say, say_json, speak_bytes
 from nearcast.model.faults import OperatorFault
 from nearcast.player.abr import speak_rate
 from nearcast.player.bandwidth import read_bandwidth
+from nearcast.player.download import Keep
 from nearcast.player.lookup import Lookup, subnet_of
 from nearcast.player.session import Viewer
-from nearcast.player.viewing import Chosen, Event, Fetched, Happening, Viewing
-from nearcast.player.wanted import Keep
+from nearcast.player.viewing import Chosen, Fetched, Happening, Viewing, ViewingEvent
 from nearcast.serve.dns_client import Subnet
 from nearcast.serve.loop import run
 
@@ -82,7 +82,7 @@ def watch(
                     quality=quality,
                     bandwidth=profile,
                     realtime=realtime,
-                    listener=None if as_json else tell,
+                    observer=None if as_json else tell,
                     keep_for=saved.keep_for,
                 )
             )
@@ -147,7 +147,7 @@ def tell(happening: Happening) -> None:
             say(object_line(happening))
         case Chosen() if happening.before is None or happening.switched:
             say(f"  [cyan]{happening.rendition:>9}[/]  [dim]{escape(happening.reason)}[/]")
-        case Event() if happening.kind != "ended":  # that is told at the end, with its remedy
+        case ViewingEvent() if happening.kind != "ended":  # that is told at the end, with its remedy
             colour = "red" if happening.kind == "failed" else "yellow"
             say(f"  [{colour}]{happening.kind:>9}[/]  {escape(happening.sentence)}")
 

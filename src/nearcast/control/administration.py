@@ -25,7 +25,7 @@ _ORDER = ClientLimits(connect_seconds=1.0, head_seconds=600.0, stall_seconds=60.
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class AdminReply:
     """What a program answered: its JSON (with any status), or the trouble with asking it."""
 
     status: int = 0
@@ -63,44 +63,44 @@ class Administration:
         await self._questions.close()
         await self._orders.close()
 
-    async def conditions(self) -> Reply:
+    async def conditions(self) -> AdminReply:
         """How the router sees the content servers."""
         return await self._ask_router("/conditions")
 
-    async def decisions(self) -> Reply:
+    async def decisions(self) -> AdminReply:
         """The router's latest decisions."""
         return await self._ask_router("/decisions")
 
-    async def explain(self, name: str, client: IpAddress) -> Reply:
+    async def explain(self, name: str, client: IpAddress) -> AdminReply:
         """What the router would decide for `client` asking for `name`."""
         return await self._ask_router("/explain?" + urlencode({"name": name, "client": str(client)}))
 
-    async def statistics(self, server: Server) -> Reply:
+    async def statistics(self, server: Server) -> AdminReply:
         """What a content server has counted."""
         return await self._exchange(self._questions, "GET", server.address, server.admin_port, "/stats")
 
-    async def order(self, server: Server, path: str, order: dict[str, Any]) -> Reply:
+    async def order(self, server: Server, path: str, order: dict[str, Any]) -> AdminReply:
         """Have a content server do `order` (`/warm` or `/purge`)."""
         body = json.dumps(order).encode()
         return await self._exchange(self._orders, "POST", server.address, server.admin_port, path, body)
 
-    async def _ask_router(self, target: str) -> Reply:
+    async def _ask_router(self, target: str) -> AdminReply:
         return await self._exchange(self._questions, "GET", str(self._router), self._port, target)
 
     async def _exchange(
         self, client: HttpClient, method: str, address: str, port: int, target: str, body: bytes = b""
-    ) -> Reply:
+    ) -> AdminReply:
         fields = {"host": authority(address, port)}
         if body:
             fields["content-type"] = "application/json"
         try:
             async with client.request(method, (address, port), target, fields, body) as incoming:
                 octets = await incoming.read(ANSWER_BYTES_MAX)
-                return Reply(incoming.head.status, json.loads(octets) if octets else {})
+                return AdminReply(incoming.head.status, json.loads(octets) if octets else {})
         except UpstreamFault as fault:
-            return Reply(trouble=fault.sentence)
+            return AdminReply(trouble=fault.sentence)
         except ValueError:
-            return Reply(trouble="answered something that is not JSON")
+            return AdminReply(trouble="answered something that is not JSON")
 
 
 async def at_once(*questions: Any) -> list[Any]:

@@ -14,19 +14,19 @@ from pydantic import ValidationError
 import nearcast
 from nearcast.control import metrics
 from nearcast.control.administration import Administration
-from nearcast.control.answers import (
-    DecisionAnswer,
-    Order,
-    OrderDone,
-    PurgeOrder,
-    Refusal,
-    StatusAnswer,
-    TitleAnswer,
-)
 from nearcast.control.catalogue import Catalogue
-from nearcast.control.observe import look, title_answer
-from nearcast.control.orders import OrderFault, carry_out
+from nearcast.control.commands import CommandFault, carry_out
 from nearcast.control.pages import pages_routes
+from nearcast.control.schemas import (
+    Command,
+    CommandDone,
+    DecisionSchema,
+    PurgeCommand,
+    Refusal,
+    StatusSchema,
+    TitleSchema,
+)
+from nearcast.control.status import look, title_schema
 from nearcast.model.config import Config
 from nearcast.model.pages import pages_directory
 from nearcast.model.snapshot import Snapshot
@@ -77,12 +77,12 @@ def _add_looking(
         return RedirectResponse("/status")
 
     @app.get("/v1/status", tags=["look"], summary="The whole CDN at this moment")
-    async def status() -> StatusAnswer:
+    async def status() -> StatusSchema:
         return await look(snapshot, administration, clock())
 
     @app.get("/v1/catalogue", tags=["look"], summary="The titles the CDN carries")
-    async def titles() -> list[TitleAnswer]:
-        return [title_answer(snapshot, entry) for entry in catalogue.entries]
+    async def titles() -> list[TitleSchema]:
+        return [title_schema(snapshot, entry) for entry in catalogue.entries]
 
     @app.get(
         "/v1/explain",
@@ -95,7 +95,7 @@ def _add_looking(
             str, Query(description="A URL or a host name.", examples=["http://www.movie.test/clock"])
         ],
         client: Annotated[str, Query(description="The client's IP address.", examples=["203.0.113.7"])],
-    ) -> DecisionAnswer:
+    ) -> DecisionSchema:
         return await _explain(administration, url, client)
 
     @app.get("/v1/config/schema", tags=["look"], summary="JSON schema of the configuration file")
@@ -111,22 +111,22 @@ def _add_looking(
 def _add_ordering(
     app: FastAPI, snapshot: Snapshot, catalogue: Catalogue, administration: Administration
 ) -> None:
-    async def carry(verb: Literal["warm", "purge"], order: Order) -> OrderDone:
+    async def carry(verb: Literal["warm", "purge"], order: Command) -> CommandDone:
         try:
             return await carry_out(verb, order, snapshot, catalogue, administration)
-        except OrderFault as fault:
+        except CommandFault as fault:
             raise HTTPException(400, str(fault)) from None
 
     @app.post("/v1/warm", tags=["order"], summary="Push content to the content servers", responses=_REFUSED)
-    async def warm(order: Order) -> OrderDone:
+    async def warm(order: Command) -> CommandDone:
         return await carry("warm", order)
 
     @app.post("/v1/purge", tags=["order"], summary="Drop content at the content servers", responses=_REFUSED)
-    async def purge(order: PurgeOrder) -> OrderDone:
+    async def purge(order: PurgeCommand) -> CommandDone:
         return await carry("purge", order)
 
 
-async def _explain(administration: Administration, url: str, client: str) -> DecisionAnswer:
+async def _explain(administration: Administration, url: str, client: str) -> DecisionSchema:
     name = _host_name(url)
     try:
         address = ip_address(client.strip())
@@ -138,7 +138,7 @@ async def _explain(administration: Administration, url: str, client: str) -> Dec
     if not reply.ok:
         raise HTTPException(400, f"the router {reply.why_not}")
     try:
-        return DecisionAnswer.model_validate({"question": name, "client": str(address), **reply.document})
+        return DecisionSchema.model_validate({"question": name, "client": str(address), **reply.document})
     except (ValidationError, TypeError):
         raise HTTPException(503, "the router answered something that is not a decision") from None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nearcast.control.answers import PopStatus, ServerStatus, StatusAnswer
+from nearcast.control.schemas import PopStatus, ServerStatus, StatusSchema
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,12 +29,12 @@ _OF_STATISTICS = {
 }
 
 
-def exposition(status: StatusAnswer) -> str:
+def exposition(status: StatusSchema) -> str:
     """`status` as a scrape."""
     return "\n".join([*_lines(status), ""])
 
 
-def _lines(status: StatusAnswer) -> Iterator[str]:
+def _lines(status: StatusSchema) -> Iterator[str]:
     servers = [(pop, server) for pop in status.pops for server in pop.servers]
     yield from _head("nearcast_router_up", "gauge", "1 when the router answers on its admin port.")
     yield f"nearcast_router_up {int(status.router.trouble is None)}"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from nearcast.edge.application import Application
-from nearcast.edge.orders import purge, warm
+from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
 from nearcast.wire.http.message import HttpFault
@@ -38,27 +38,27 @@ _METRICS = {
     "cached_bytes": ("cached_bytes", "gauge", "Bytes in the store."),
     "cache_bytes_max": ("cache_bytes_max", "gauge", "Bytes the store may take."),
     "objects": ("objects", "gauge", "Objects in the store."),
-    "load": ("load_ratio", "gauge", "Part of the capacity in use, 0 to 1."),
+    "load": ("load_ratio", "gauge", "ResponseRange of the capacity in use, 0 to 1."),
 }
 
 
 def statistics(application: Application) -> dict[str, Any]:
     """What /stats shows."""
-    tally, store = application.tally, application.store
+    counters, store = application.counters, application.store
     return {
         "name": application.server.name,
-        "requests": tally.requests,
-        "hits": tally.hits,
-        "misses": tally.misses,
-        "stale": tally.stale,
-        "collapsed": tally.collapsed,
-        "bypasses": tally.bypasses,
-        "refused": tally.refused,
-        "errors": tally.errors,
-        "revalidations": tally.revalidations,
+        "requests": counters.requests,
+        "hits": counters.hits,
+        "misses": counters.misses,
+        "stale": counters.stale,
+        "collapsed": counters.collapsed,
+        "bypasses": counters.bypasses,
+        "refused": counters.refused,
+        "errors": counters.errors,
+        "revalidations": counters.revalidations,
         "fills": application.fills.started_total,
-        "bytes_sent": tally.bytes_sent,
-        "bytes_filled": tally.bytes_filled,
+        "bytes_sent": counters.bytes_sent,
+        "bytes_filled": counters.bytes_filled,
         "evicted": store.evicted_total,
         "disk_faults": store.faults_total,
         "cached_bytes": store.bytes_stored,

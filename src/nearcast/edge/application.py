@@ -15,14 +15,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nearcast.cache.entry import Entry, ObjectHead
+from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.key import cache_key, normal_target
 from nearcast.cache.store import Store
-from nearcast.edge.fill import OPEN_TO_ALL, Fill, Wanted
+from nearcast.edge.counters import Counters
+from nearcast.edge.fill import OPEN_TO_ALL, Fill, FillRequest
 from nearcast.edge.fills import Fills
-from nearcast.edge.part import Part, part_for
+from nearcast.edge.response_range import ResponseRange, response_range
 from nearcast.edge.stream import PIECE_BYTES, BodyBroken, Follower
-from nearcast.edge.tally import Tally
 from nearcast.edge.upstream import Upstream, timed_out
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import Server, Site, Snapshot
@@ -52,7 +52,7 @@ Outcome = Answered | Coroutine[Any, Any, None] | None
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestState:
     """What is known about one request so far."""
 
     exchange: Exchange
@@ -60,12 +60,12 @@ class Visit:
     site: Site | None = None
     target: str = ""
     key: str = ""
-    entry: Entry | None = None
+    entry: StoredObject | None = None
 
-    def wanted(self, fields: Fields) -> Wanted:
+    def wanted(self, fields: Fields) -> FillRequest:
         """The fill this request needs; `fields` go upstream."""
         assert self.site is not None
-        return Wanted(self.key, self.site, self.target, fields, self.entry)
+        return FillRequest(self.key, self.site, self.target, fields, self.entry)
 
 
 class Application:
@@ -79,7 +79,7 @@ class Application:
         store: Store,
         fills: Fills,
         upstream: Upstream,
-        tally: Tally,
+        counters: Counters,
         clock: Callable[[], float],
     ) -> None:
         self.snapshot = snapshot
@@ -87,17 +87,17 @@ class Application:
         self.store = store
         self.fills = fills
         self.upstream = upstream
-        self.tally = tally
+        self.counters = counters
         self.clock = clock
         self._own_hosts = {server.host, server.address, f"[{server.address}]", ""}
         self._hit = encode_cache_status(CacheStatus(server.host, hit=True))
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Answer one request."""
-        self.tally.requests += 1
-        visit = Visit(exchange, self.clock())
+        self.counters.requests += 1
+        state = RequestState(exchange, self.clock())
         for step in STEPS:
-            outcome = step(self, visit)
+            outcome = step(self, state)
             if outcome is ANSWERED:
                 return None
             if outcome is not None:
@@ -107,7 +107,7 @@ class Application:
     @property
     def load(self) -> float:
         """The part of the server's capacity in use, 0 to 1."""
-        return self.tally.load_meter.load(self.server.capacity_bits_per_second)
+        return self.counters.load_meter.load(self.server.capacity_bits_per_second)
 
     def purge(self, site: Site, targets: Iterable[str] | None) -> int:
         """Drop normalised targets of `site` (None: all of them); how many there were.
@@ -126,90 +126,90 @@ class Application:
         return self.store.purge(keys)
 
     # --- the steps --------------------------------------------------------------------------------
-    def check_method(self, visit: Visit) -> Outcome:
+    def check_method(self, state: RequestState) -> Outcome:
         """GET and HEAD go on; a preflight is answered; nothing else is done here, or passed on."""
-        method = visit.exchange.request.method
+        method = state.exchange.request.method
         if method in ("GET", "HEAD"):
             return None
         if method == "OPTIONS":
-            visit.exchange.respond(204, _PREFLIGHT)
+            state.exchange.respond(204, _PREFLIGHT)
             return ANSWERED
-        return self._refuse(visit, 405, f"Only {_ALLOW} are understood here.", {"allow": _ALLOW})
+        return self._refuse(state, 405, f"Only {_ALLOW} are understood here.", {"allow": _ALLOW})
 
-    def find_site(self, visit: Visit) -> Outcome:
+    def find_site(self, state: RequestState) -> Outcome:
         """Host says whose content it is; our own name or address means the only site there is."""
-        host = visit.exchange.request.host
-        visit.site = self.snapshot.site_for(host)
-        if visit.site is None and host in self._own_hosts:
-            visit.site = self.snapshot.sole_site
-        if visit.site is None:
-            return self._refuse(visit, 421, f'No site here is called "{host}".')
+        host = state.exchange.request.host
+        state.site = self.snapshot.site_for(host)
+        if state.site is None and host in self._own_hosts:
+            state.site = self.snapshot.sole_site
+        if state.site is None:
+            return self._refuse(state, 421, f'No site here is called "{host}".')
         return None
 
-    def refuse_loop(self, visit: Visit) -> Outcome:
+    def refuse_loop(self, state: RequestState) -> Outcome:
         """A request that came through us before would come for ever (RFC 8586)."""
-        if self.upstream.was_here(visit.exchange.request.fields):
-            return self._refuse(visit, 508, "This request has been here before: the origin leads back here.")
+        if self.upstream.was_here(state.exchange.request.fields):
+            return self._refuse(state, 508, "This request has been here before: the origin leads back here.")
         return None
 
-    def name_object(self, visit: Visit) -> Outcome:
+    def name_object(self, state: RequestState) -> Outcome:
         """The key: what makes two requests ask for the same."""
-        assert visit.site is not None
+        assert state.site is not None
         try:
-            visit.target = normal_target(visit.exchange.request.target)
+            state.target = normal_target(state.exchange.request.target)
         except ValueError as fault:
-            return self._refuse(visit, 414, f"This cannot be asked for: {fault}.")
-        visit.key = cache_key(visit.site.name, visit.target)
+            return self._refuse(state, 414, f"This cannot be asked for: {fault}.")
+        state.key = cache_key(state.site.name, state.target)
         return None
 
-    def pass_private(self, visit: Visit) -> Outcome:
+    def pass_private(self, state: RequestState) -> Outcome:
         """What a viewer asks for with credentials is between the viewer and the origin (RFC 9111 3.5)."""
-        fields = visit.exchange.request.fields
+        fields = state.exchange.request.fields
         if "authorization" not in fields:
             return None
-        self.tally.bypasses += 1
+        self.counters.bypasses += 1
         asked = self.upstream.forwarded(fields) | {"authorization": fields["authorization"]}
-        return self._by_fill(visit, replace(visit.wanted(asked), shared=False), "bypass")
+        return self._by_fill(state, replace(state.wanted(asked), shared=False), "bypass")
 
-    def look_up(self, visit: Visit) -> Outcome:
+    def look_up(self, state: RequestState) -> Outcome:
         """What the store has, and whether it is fresh."""
-        visit.entry = entry = self.store.get(visit.key)
-        if entry is not None and entry.head.ttl(visit.now) > 0:
-            self.tally.hits += 1
-            return self._from_store(visit, entry, self._hit_status(entry.head, visit.now))
+        state.entry = entry = self.store.get(state.key)
+        if entry is not None and entry.head.ttl(state.now) > 0:
+            self.counters.hits += 1
+            return self._from_store(state, entry, self._hit_status(entry.head, state.now))
         return None
 
-    def serve_while_revalidating(self, visit: Visit) -> Outcome:
+    def serve_while_revalidating(self, state: RequestState) -> Outcome:
         """A little stale: served now, confirmed in the background (RFC 5861 3)."""
-        entry = visit.entry
-        if entry is None or not entry.head.serves_while_revalidating(visit.now):
+        entry = state.entry
+        if entry is None or not entry.head.serves_while_revalidating(state.now):
             return None
-        if self.fills.running(visit.key) is None:
-            self.fills.start(visit.wanted(self.upstream.forwarded(visit.exchange.request.fields)))
-        self.tally.stale += 1
-        return self._from_store(visit, entry, self._hit_status(entry.head, visit.now))
+        if self.fills.running(state.key) is None:
+            self.fills.start(state.wanted(self.upstream.forwarded(state.exchange.request.fields)))
+        self.counters.stale += 1
+        return self._from_store(state, entry, self._hit_status(entry.head, state.now))
 
-    def heed_only_if_cached(self, visit: Visit) -> Outcome:
+    def heed_only_if_cached(self, state: RequestState) -> Outcome:
         """Who wants nothing but a stored answer gets no other (RFC 9111 5.2.1.7)."""
-        control = visit.exchange.request.fields.get("cache-control")
+        control = state.exchange.request.fields.get("cache-control")
         if control is not None and parse_cache_control(control).only_if_cached:
-            return self._refuse(visit, 504, "It is not in the cache.")
+            return self._refuse(state, 504, "It is not in the cache.")
         return None
 
-    def fill(self, visit: Visit) -> Outcome:
+    def fill(self, state: RequestState) -> Outcome:
         """Everything else waits for the origin, all for one object together."""
-        forwarded = self.upstream.forwarded(visit.exchange.request.fields)
-        reason = "miss" if visit.entry is None else "stale"
-        return self._by_fill(visit, visit.wanted(forwarded), reason)
+        forwarded = self.upstream.forwarded(state.exchange.request.fields)
+        reason = "miss" if state.entry is None else "stale"
+        return self._by_fill(state, state.wanted(forwarded), reason)
 
     # --- from the store ---------------------------------------------------------------------------
     def _hit_status(self, head: ObjectHead, now: float) -> str:
         return f"{self._hit}; ttl={int(head.ttl(now))}"
 
-    def _from_store(self, visit: Visit, entry: Entry, cache_status: str) -> Outcome:
-        exchange, head = visit.exchange, entry.head
-        part = part_for(exchange.request, head.status, head.fields, entry.length, visit.now)
-        part.fields["age"] = str(int(head.age(visit.now)))
+    def _from_store(self, state: RequestState, entry: StoredObject, cache_status: str) -> Outcome:
+        exchange, head = state.exchange, entry.head
+        part = response_range(exchange.request, head.status, head.fields, entry.length, state.now)
+        part.fields["age"] = str(int(head.age(state.now)))
         part.fields["cache-status"] = cache_status
         body = (
             entry.body if part.stop == entry.length and not part.start else entry.body[part.start : part.stop]
@@ -217,54 +217,54 @@ class Application:
         if len(body) > AT_ONCE_BYTES and exchange.request.method == "GET":
             return self._in_pieces(exchange, part, body)
         exchange.respond(part.status, part.fields, body)
-        self.tally.sent(exchange.bytes_sent)
+        self.counters.sent(exchange.bytes_sent)
         return ANSWERED
 
-    async def _in_pieces(self, exchange: Exchange, part: Part, body: memoryview) -> None:
+    async def _in_pieces(self, exchange: Exchange, part: ResponseRange, body: memoryview) -> None:
         exchange.begin(part.status, part.fields, len(body))
         for start in range(0, len(body), PIECE_BYTES):
             piece = body[start : start + PIECE_BYTES]
-            self.tally.sent(len(piece))
+            self.counters.sent(len(piece))
             await exchange.write(piece)
         exchange.end()
 
     # --- by a fill --------------------------------------------------------------------------------
-    async def _by_fill(self, visit: Visit, wanted: Wanted, reason: str) -> None:
-        fill = self.fills.running(visit.key) if wanted.shared else None
+    async def _by_fill(self, state: RequestState, wanted: FillRequest, reason: str) -> None:
+        fill = self.fills.running(state.key) if wanted.shared else None
         collapsed = fill is not None
         if fill is None:
             fill = self.fills.start(wanted)
         if fill is None:
-            self._fail(visit, 503, "Too much is being fetched at the moment.", {"retry-after": "1"})
+            self._fail(state, 503, "Too much is being fetched at the moment.", {"retry-after": "1"})
             return
         follower = fill.stream.follow()
         try:
             await fill.opened.wait()
             if not (collapsed and fill.why_private):
                 self._count(reason, collapsed)
-                await self._from_fill(visit, fill, follower, reason, collapsed)
+                await self._from_fill(state, fill, follower, reason, collapsed)
                 return
         finally:
             follower.leave()
-        await self._by_fill(visit, replace(wanted, shared=False), reason)  # that answer is another's
+        await self._by_fill(state, replace(wanted, shared=False), reason)  # that answer is another's
 
     def _count(self, reason: str, collapsed: bool) -> None:
         if collapsed:
-            self.tally.collapsed += 1
+            self.counters.collapsed += 1
         elif reason != "bypass":
-            self.tally.misses += 1
-            self.tally.revalidations += reason == "stale"
+            self.counters.misses += 1
+            self.counters.revalidations += reason == "stale"
 
     async def _from_fill(
-        self, visit: Visit, fill: Fill, follower: Follower, reason: str, collapsed: bool
+        self, state: RequestState, fill: Fill, follower: Follower, reason: str, collapsed: bool
     ) -> None:
         report = CacheStatus(self.server.host, fwd=reason, fwd_status=fill.origin_status, collapsed=collapsed)
         if fill.fault is not None:
-            later = self._stale_or_fail(visit, fill.fault, report)
+            later = self._stale_or_fail(state, fill.fault, report)
         elif fill.confirmed is not None:
-            later = self._from_store(visit, fill.confirmed, encode_cache_status(report))
+            later = self._from_store(state, fill.confirmed, encode_cache_status(report))
         else:
-            later = self._follow(visit.exchange, fill, follower, report)
+            later = self._follow(state.exchange, fill, follower, report)
         if isinstance(later, Coroutine):
             await later
 
@@ -272,7 +272,7 @@ class Application:
         """Pass on what is on its way."""
         head = fill.head
         assert head is not None
-        part = part_for(exchange.request, head.status, head.fields, fill.length, self.clock())
+        part = response_range(exchange.request, head.status, head.fields, fill.length, self.clock())
         report = replace(report, stored=fill.why_not_stored is None, detail=fill.why_not_stored)
         part.fields["cache-status"] = encode_cache_status(report, head.fields.get("cache-status"))
         timing = f"fill;dur={fill.head_seconds * 1000:.1f}"
@@ -283,24 +283,24 @@ class Application:
             follower.skip_to(part.start)
             try:
                 while (piece := await follower.piece(part.stop)) is not None:
-                    self.tally.sent(len(piece))
+                    self.counters.sent(len(piece))
                     await exchange.write(piece)
             except BodyBroken:
-                self.tally.errors += 1
+                self.counters.errors += 1
                 exchange.break_off()
                 return
         exchange.end()
 
-    def _stale_or_fail(self, visit: Visit, fault: UpstreamFault, report: CacheStatus) -> Outcome:
+    def _stale_or_fail(self, state: RequestState, fault: UpstreamFault, report: CacheStatus) -> Outcome:
         """The origin cannot be had: what we hold may still do (RFC 5861 4), unless it was purged."""
-        entry, now = visit.entry, self.clock()
-        if entry is not None and entry.head.serves_on_error(now) and self.store.head(visit.key) is entry.head:
-            self.tally.stale += 1
+        entry, now = state.entry, self.clock()
+        if entry is not None and entry.head.serves_on_error(now) and self.store.head(state.key) is entry.head:
+            self.counters.stale += 1
             report = replace(report, ttl=int(entry.head.ttl(now)), detail=fault.sentence)
-            return self._from_store(visit, entry, encode_cache_status(report))
+            return self._from_store(state, entry, encode_cache_status(report))
         status = 504 if timed_out(fault) else 502
         self._fail(
-            visit,
+            state,
             status,
             f"The origin cannot be had: {fault}.",
             {"cache-status": encode_cache_status(report)},
@@ -309,29 +309,29 @@ class Application:
 
     # --- refusals ---------------------------------------------------------------------------------
     def _refuse(
-        self, visit: Visit, status: int, sentence: str, fields: dict[str, str] | None = None
+        self, state: RequestState, status: int, sentence: str, fields: dict[str, str] | None = None
     ) -> Answered:
         """The viewer's fault."""
-        self.tally.refused += 1
-        self._say(visit, status, sentence, fields or {})
+        self.counters.refused += 1
+        self._say(state, status, sentence, fields or {})
         return ANSWERED
 
-    def _fail(self, visit: Visit, status: int, sentence: str, fields: dict[str, str]) -> None:
+    def _fail(self, state: RequestState, status: int, sentence: str, fields: dict[str, str]) -> None:
         """The origin's fault, or ours."""
-        self.tally.errors += 1
-        self._say(visit, status, sentence, fields)
+        self.counters.errors += 1
+        self._say(state, status, sentence, fields)
 
-    def _say(self, visit: Visit, status: int, sentence: str, fields: dict[str, str]) -> None:
+    def _say(self, state: RequestState, status: int, sentence: str, fields: dict[str, str]) -> None:
         described = {
             **OPEN_TO_ALL,
             "content-type": "text/plain; charset=utf-8",
             "cache-control": "no-store",
             **fields,
         }
-        visit.exchange.respond(status, described, f"{sentence}\n".encode())
+        state.exchange.respond(status, described, f"{sentence}\n".encode())
 
 
-STEPS: Final[tuple[Callable[[Application, Visit], Outcome], ...]] = (
+STEPS: Final[tuple[Callable[[Application, RequestState], Outcome], ...]] = (
     Application.check_method,
     Application.find_site,
     Application.refuse_loop,

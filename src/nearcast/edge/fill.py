@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from nearcast.cache.entry import Entry, ObjectHead
+from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.freshness import Terms, freshness, why_not_stored, why_private
 from nearcast.cache.store import Store
 from nearcast.edge.stream import Abandoned, Stream
@@ -40,19 +40,19 @@ _PASSING = ("age", "cache-status", "server-timing", "set-cookie")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FillRequest:
     """What a fill is to fetch."""
 
     key: str
     site: Site
     target: str
     fields: Fields  # that go upstream
-    held: Entry | None = None  # a stale copy, to be confirmed
+    held: StoredObject | None = None  # a stale copy, to be confirmed
     shared: bool = True  # False: for the one who asked only
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class FillDependencies:
     """What every fill of an edge works with. `clock` gives wall time (Unix seconds)."""
 
     store: Store
@@ -64,13 +64,13 @@ class Means:
 class Fill:
     """One running or finished fill."""
 
-    def __init__(self, wanted: Wanted, means: Means) -> None:
+    def __init__(self, wanted: FillRequest, means: FillDependencies) -> None:
         self.wanted = wanted
         self.opened = asyncio.Event()
         self.finished = asyncio.Event()
         self.stream = Stream()
         self.fault: UpstreamFault | None = None
-        self.confirmed: Entry | None = None
+        self.confirmed: StoredObject | None = None
         self.head: ResponseHead | None = None  # with fields as they are passed on
         self.length: int | None = None
         self.origin_status: int | None = None  # what the origin answered
@@ -79,7 +79,7 @@ class Fill:
         self.why_not_stored: str | None = None
         self.stored = False
         self.purged = False  # a purge came meanwhile: what we fetch may be what was purged
-        self._means = means
+        self._use = means
 
     @property
     def joinable(self) -> bool:
@@ -105,10 +105,10 @@ class Fill:
     async def _fetch(self) -> None:
         wanted, loop = self.wanted, asyncio.get_running_loop()
         held = wanted.held.head if wanted.held is not None else None
-        asked_at, began = self._means.clock(), loop.time()
-        async with self._means.upstream.fetch(wanted.site, wanted.target, wanted.fields, held) as incoming:
+        asked_at, began = self._use.clock(), loop.time()
+        async with self._use.upstream.fetch(wanted.site, wanted.target, wanted.fields, held) as incoming:
             self.head_seconds = loop.time() - began
-            came_at = self._means.clock()
+            came_at = self._use.clock()
             status = self.origin_status = incoming.head.status
             source = wanted.site.origin.host
             if status == 304 and wanted.held is not None:
@@ -120,29 +120,29 @@ class Fill:
             else:
                 await self._take(incoming, asked_at, came_at)
 
-    def _confirm(self, held: Entry, news: Fields, asked_at: float, came_at: float) -> None:
+    def _confirm(self, held: StoredObject, news: Fields, asked_at: float, came_at: float) -> None:
         """Update the held object from a 304 (RFC 9111 4.3.4)."""
         old = held.head
         if "etag" in news and old.etag is not None and not weakly_equal(news["etag"], old.etag):
-            self._means.store.evict(old.key)
+            self._use.store.evict(old.key)
             raise UpstreamFault(self.wanted.site.origin.host, "confirmed another version than ours")
         updates = {
             name: text
-            for name, text in self._means.upstream.passed_on(news).items()
+            for name, text in self._use.upstream.passed_on(news).items()
             if not name.startswith("content-") and name not in _PASSING
         }
         fields = {name: text for name, text in old.fields.items() if name != "date"} | updates
         ages = freshness(old.status, {**fields, **_age(news)}, self._terms(), asked_at, came_at)
         new = ObjectHead(old.key, old.status, fields, came_at, ages)
-        self._means.store.refresh(old, new)
-        if why_not_stored(new.status, fields) is not None and self._means.store.head(old.key) is new:
-            self._means.store.evict(old.key)
+        self._use.store.refresh(old, new)
+        if why_not_stored(new.status, fields) is not None and self._use.store.head(old.key) is new:
+            self._use.store.evict(old.key)
         self.confirmed = replace(held, head=new)
 
     async def _take(self, incoming: Incoming, asked_at: float, came_at: float) -> None:
         """Store the answer where that is allowed and possible, and let everybody follow it."""
-        status, stream, store = incoming.head.status, self.stream, self._means.store
-        fields = {**OPEN_TO_ALL, **self._means.upstream.passed_on(incoming.head.fields)}
+        status, stream, store = incoming.head.status, self.stream, self._use.store
+        fields = {**OPEN_TO_ALL, **self._use.upstream.passed_on(incoming.head.fields)}
         if status == 200:
             fields["accept-ranges"] = "bytes"
         self.length = incoming.length
@@ -152,8 +152,8 @@ class Fill:
             kept = {name: text for name, text in fields.items() if name not in _PASSING}
             ages = freshness(status, fields, self._terms(), asked_at, came_at)
             head = ObjectHead(self.wanted.key, status, kept, came_at, ages)
-            if (writing := store.begin(head, incoming.length)) is not None:
-                stream.store_in(writing)
+            if (writer := store.begin(head, incoming.length)) is not None:
+                stream.store_in(writer)
             else:
                 self.why_not_stored = "no room"
         if self.why_not_stored is not None and status < 500 and self.wanted.shared:
@@ -161,17 +161,17 @@ class Fill:
         self.head = ResponseHead(status, fields)
         self.opened.set()
         async for piece in incoming.pieces():
-            self._means.count_filled(len(piece))
+            self._use.count_filled(len(piece))
             await stream.put(piece)
         self._complete()
 
     def _complete(self) -> None:
-        writing = self.stream.writing
-        if writing is not None:
+        writer = self.stream.writer
+        if writer is not None:
             if self.purged:
-                writing.discard()
+                writer.discard()
                 self.why_not_stored = "purged"
-            elif writing.commit() is not None:
+            elif writer.commit() is not None:
                 self.stored = True
             else:
                 self.why_not_stored = "no room"

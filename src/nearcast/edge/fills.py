@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from nearcast.edge.fill import Fill, Means, Wanted
+from nearcast.edge.fill import Fill, FillDependencies, FillRequest
 from nearcast.model.faults import UpstreamFault
 
 FILLS_MAX = 1024
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 class Fills:
     """Starts fills and lets simultaneous misses share one."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: FillDependencies) -> None:
         self.started_total = 0
-        self._means = means
+        self._use = means
         self._by_key: dict[str, Fill] = {}
         self._tasks: dict[asyncio.Task[None], Fill] = {}
 
@@ -32,11 +32,11 @@ class Fills:
         """What is being fetched."""
         return list(self._by_key)
 
-    def start(self, wanted: Wanted) -> Fill | None:
+    def start(self, wanted: FillRequest) -> Fill | None:
         """Begin a fill. None when there are too many already."""
         if len(self._tasks) >= FILLS_MAX:
             return None
-        fill = Fill(wanted, self._means)
+        fill = Fill(wanted, self._use)
         if wanted.shared:
             self._by_key[wanted.key] = fill
         self.started_total += 1

@@ -8,17 +8,17 @@ from random import Random
 from typing import Any
 
 from nearcast.cache.disk import Disk
-from nearcast.cache.policy import EvictionPolicy
+from nearcast.cache.eviction import EvictionPolicy
 from nearcast.cache.store import Store
 from nearcast.edge.admin import Admin
 from nearcast.edge.application import Application
-from nearcast.edge.fill import Means
+from nearcast.edge.counters import Counters, LoadMeter
+from nearcast.edge.fill import FillDependencies
 from nearcast.edge.fills import Fills
-from nearcast.edge.tally import LoadMeter, Tally
 from nearcast.edge.upstream import Upstream
 from nearcast.model.snapshot import Server, Snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
-from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
 
 _NO_BODY = HttpLimits(body_bytes_max=64 * 1024)  # nothing that is answered here needs a body
@@ -27,8 +27,8 @@ _NO_BODY = HttpLimits(body_bytes_max=64 * 1024)  # nothing that is answered here
 class Edge:
     """A running edge."""
 
-    room: HttpRoom
-    admin_room: HttpRoom
+    listener: HttpListener
+    admin_listener: HttpListener
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class Edge:
         self._client = client
         self._store = store
         self._clock = clock
-        self._tally = Tally(LoadMeter(asyncio.get_running_loop().time))
+        self._counters = Counters(LoadMeter(asyncio.get_running_loop().time))
         self._upstream = Upstream(client, snapshot.servers[name].host, rng)
-        self._fills = Fills(Means(store, self._upstream, clock, self._tally.filled))
+        self._fills = Fills(FillDependencies(store, self._upstream, clock, self._counters.filled))
         self._closing: asyncio.Task[None] | None = None
         self.application = self._compiled(snapshot, snapshot.servers[name])
 
     @property
     def port(self) -> int:
         """The viewers' port."""
-        return self.room.port
+        return self.listener.port
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve by `snapshot` from the next request on; requests and fills under way end as they began.
@@ -68,15 +68,15 @@ class Edge:
     async def drain(self, seconds: float) -> None:
         """Finish what is under way. The administration goes last: it says that we are draining."""
         self.draining = True
-        await self.room.drain(seconds)
+        await self.listener.drain(seconds)
         await self._fills.cancel()
         await self._client.close()
-        await self.admin_room.drain(0)
+        await self.admin_listener.drain(0)
 
     def abort(self) -> None:
         self.draining = True
-        self.room.abort()
-        self.admin_room.abort()
+        self.listener.abort()
+        self.admin_listener.abort()
         self._fills.abort()
         self._closing = asyncio.get_running_loop().create_task(self._client.close())
 
@@ -91,7 +91,7 @@ class Edge:
             store=self._store,
             fills=self._fills,
             upstream=self._upstream,
-            tally=self._tally,
+            counters=self._counters,
             clock=self._clock,
         )
 
@@ -118,7 +118,7 @@ async def start_edge(
     store.open()
     client = HttpClient(client_limits)
     edge = Edge(snapshot, name, store, client, clock, rng)
-    edge.room = await listen_http(
+    edge.listener = await listen_http(
         edge.answer,
         server.address,
         server.http_port,
@@ -128,8 +128,8 @@ async def start_edge(
     )
     admin = Admin(lambda: edge.application, lambda: edge.draining)
     try:
-        edge.admin_room = await listen_http(admin, server.address, server.admin_port, clock=clock)
+        edge.admin_listener = await listen_http(admin, server.address, server.admin_port, clock=clock)
     except OSError:
-        edge.room.abort()
+        edge.listener.abort()
         raise
     return edge

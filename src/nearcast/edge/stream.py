@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from nearcast.cache.writing import Writing
+from nearcast.cache.object_writer import ObjectWriter
 
 PIECE_BYTES = 256 * 1024  # handed to a follower at a time
 WINDOW_BYTES = 1024 * 1024  # of a body that is not stored
@@ -76,14 +76,14 @@ class Stream:
         self.followers: set[Follower] = set()
         self.news = asyncio.Event()  # pulsed, never left set
         self._movement = asyncio.Event()  # of a follower; pulsed
-        self.writing: Writing | None = None
+        self.writer: ObjectWriter | None = None
         self._window: deque[bytes] = deque()  # the newest pieces
         self._window_start = 0
 
     @property
     def stored(self) -> bool:
         """All that has arrived is, or will be, in the store: whoever comes late can still follow."""
-        return self.writing is not None and self.writing.open
+        return self.writer is not None and self.writer.open
 
     def follow(self) -> Follower:
         follower = Follower(self)
@@ -91,14 +91,14 @@ class Stream:
         return follower
 
     # --- the writer -------------------------------------------------------------------------------
-    def store_in(self, writing: Writing) -> None:
-        self.writing = writing
+    def store_in(self, writer: ObjectWriter) -> None:
+        self.writer = writer
 
     async def put(self, piece: bytes) -> None:
         """More of the body. Waits for followers when it cannot be stored; Abandoned when there are none."""
         self._window.append(piece)
         self.arrived += len(piece)
-        stored = self.writing is not None and self.writing.write(piece)
+        stored = self.writer is not None and self.writer.write(piece)
         self.pulse()
         if stored:
             self._trim(self.arrived - RECENT_BYTES)
@@ -119,8 +119,8 @@ class Stream:
     def break_off(self) -> None:
         """The rest will not come. Followers get what is there, then BodyBroken."""
         self.broken = not self.complete
-        if self.writing is not None and self.broken:
-            self.writing.discard()
+        if self.writer is not None and self.broken:
+            self.writer.discard()
         self.pulse()
 
     # --- followers --------------------------------------------------------------------------------
@@ -129,9 +129,9 @@ class Stream:
         if at >= self.arrived:
             return b""
         if at < self._window_start:
-            assert self.writing is not None, "the window keeps what no follower has taken"
+            assert self.writer is not None, "the window keeps what no follower has taken"
             try:
-                return self.writing.written(at)[:PIECE_BYTES]
+                return self.writer.written(at)[:PIECE_BYTES]
             except OSError:
                 raise BodyBroken from None
         start = self._window_start

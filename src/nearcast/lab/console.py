@@ -17,16 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-Order = dict[str, Any]
+ConsoleCommand = dict[str, Any]
 Report = dict[str, Any]
 ORDER_BYTES_MAX = 4096
 ANSWER_SECONDS = 15.0
 
 
-async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -> asyncio.Server:
+async def open_console(path: Path, obey: Callable[[ConsoleCommand], Awaitable[Report]]) -> asyncio.Server:
     """Listen on `path`, in a folder that is the owner's alone; each order is handed to `obey`."""
 
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def make_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             order = json.loads(await reader.readline())
             report = await obey(order) if isinstance(order, dict) else {"ok": False, "said": "not an order"}
@@ -35,13 +35,13 @@ async def open_console(path: Path, obey: Callable[[Order], Awaitable[Report]]) -
         writer.write(json.dumps(report).encode() + b"\n")
         writer.close()
 
-    listener = socket.socket(socket.AF_UNIX)
+    observer = socket.socket(socket.AF_UNIX)
     with _short(path) as name:
-        listener.bind(name)
-    return await asyncio.start_unix_server(converse, sock=listener, limit=ORDER_BYTES_MAX)
+        observer.bind(name)
+    return await asyncio.start_unix_server(make_connection, sock=observer, limit=ORDER_BYTES_MAX)
 
 
-def ask(path: Path, order: Order) -> Report:
+def ask(path: Path, order: ConsoleCommand) -> Report:
     """Send one order to the lab at `path` and wait for its report. Raises OSError when nobody answers."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)

@@ -12,17 +12,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from nearcast.assembly.roles import Means, Role, roles, start
+from nearcast.assembly.roles import Role, RoleDependencies, roles, start
 from nearcast.cache.disk import PosixDisk
 from nearcast.control.catalogue import CatalogueEntry
 from nearcast.control.program import start_control
-from nearcast.lab.console import Order, Report
+from nearcast.lab.console import ConsoleCommand, Report
 from nearcast.lab.workplace import Workplace
 from nearcast.model.pages import pages_directory
 from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import TITLE_JSON, Title
 from nearcast.origin.directory import DirectorySource
-from nearcast.serve.crew import Crew, WorkerFailed
+from nearcast.serve.process_group import ProcessGroup, WorkerFailed
 from nearcast.serve.program import Running
 from nearcast.serve.supervisor import WorkerPlan
 from nearcast.serve.worker import run_program
@@ -44,7 +44,7 @@ def plans(snapshot: Snapshot, workplace: Workplace) -> tuple[WorkerPlan, ...]:
 
 
 async def _start_role(role: Role, snapshot: Snapshot, workplace: Workplace) -> Running:
-    means = Means(
+    means = RoleDependencies(
         clock=time.time,
         rng=random.Random(),
         disk=lambda: PosixDisk(workplace.store(role.name)),
@@ -70,30 +70,30 @@ def catalogue(titles: Path, site: str) -> Sequence[CatalogueEntry]:
 class Console:
     """Obeys the orders that come in over the lab's console."""
 
-    def __init__(self, snapshot: Snapshot, crew: Crew) -> None:
+    def __init__(self, snapshot: Snapshot, processes: ProcessGroup) -> None:
         self._snapshot = snapshot
-        self._crew = crew
+        self._processes = processes
 
-    async def obey(self, order: Order) -> Report:
+    async def obey(self, order: ConsoleCommand) -> Report:
         """Carry out one order; the report says what became of it."""
         name = str(order.get("name", ""))
         match order.get("do"):
             case "status":
                 return {"ok": True, **self._status()}
-            case ("kill" | "start") as verb if name not in self._crew.states:
+            case ("kill" | "start") as verb if name not in self._processes.states:
                 return {
                     "ok": False,
                     "said": f"there is no {name!r} to {verb}",
-                    "names": list(self._crew.states),
+                    "names": list(self._processes.states),
                 }
             case "kill":
-                self._crew.kill(name)
-                await self._crew.reach("down", name)
+                self._processes.kill(name)
+                await self._processes.reach("down", name)
                 return {"ok": True, "said": f"{name} was killed; nearcast lab start {name} brings it back"}
             case "start":
-                self._crew.start(name)
+                self._processes.start(name)
                 try:
-                    await self._crew.reach("up", name)
+                    await self._processes.reach("up", name)
                 except (WorkerFailed, TimeoutError) as fault:
                     return {"ok": False, "said": str(fault)}
                 return {"ok": True, "said": f"{name} is up"}
@@ -110,7 +110,7 @@ class Console:
             "http_port": internet.http_port,
             "admin_port": internet.admin_port,
             "programs": {
-                name: {"state": state, "pid": self._crew.pids[name]}
-                for name, state in self._crew.states.items()
+                name: {"state": state, "pid": self._processes.pids[name]}
+                for name, state in self._processes.states.items()
             },
         }

@@ -20,19 +20,19 @@ SETS_TRIED = 50
 STEP = 100  # keeps 5300/8080/8081 recognisable: 5400/8180/8181
 
 
-class Ports(NamedTuple):
+class LabPorts(NamedTuple):
     """The three port numbers of an internet."""
 
     dns: int
     http: int
     admin: int
 
-    def shifted(self, by: int) -> Ports:
-        return Ports(self.dns + by, self.http + by, self.admin + by)
+    def shifted(self, by: int) -> LabPorts:
+        return LabPorts(self.dns + by, self.http + by, self.admin + by)
 
 
-def ports_of(config: Config) -> Ports:
-    return Ports(config.internet.dns_port, config.internet.http_port, config.internet.admin_port)
+def ports_of(config: Config) -> LabPorts:
+    return LabPorts(config.internet.dns_port, config.internet.http_port, config.internet.admin_port)
 
 
 def addresses_of(config: Config) -> Iterator[tuple[str, IpAddress]]:
@@ -50,7 +50,7 @@ def addresses_of(config: Config) -> Iterator[tuple[str, IpAddress]]:
         yield f"content_servers.{number}.address", server.address
 
 
-def with_ports(config: Config, ports: Ports) -> Config:
+def with_ports(config: Config, ports: LabPorts) -> Config:
     """`config` with other port numbers; origins inside the lab move with them."""
     old = config.internet
     internet = old.model_copy(
@@ -72,8 +72,8 @@ def _place(origin: str) -> tuple[str, int]:
     return host, parts.port or 80
 
 
-def find_ports(config: Config, *, fixed: bool) -> Ports:
-    """Ports that are free on every address of `config`: the configured ones, or the next free set.
+def find_ports(config: Config, *, fixed: bool) -> LabPorts:
+    """LabPorts that are free on every address of `config`: the configured ones, or the next free set.
 
     With `fixed` (the user named them) taken ports are an OperatorFault, and so is, always, an address
     that this machine does not have.
@@ -115,7 +115,7 @@ def _remedy(address: IpAddress) -> str:
     return "use an address of 127.0.0.0/8, or add it to an interface"
 
 
-def _taken(addresses: Iterable[IpAddress], ports: Ports) -> Iterator[str]:
+def _taken(addresses: Iterable[IpAddress], ports: LabPorts) -> Iterator[str]:
     for address in addresses:
         for port, kinds in (
             (ports.dns, (socket.SOCK_DGRAM, socket.SOCK_STREAM)),

@@ -8,21 +8,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nearcast
-from nearcast.lab.showing import Showing
+from nearcast.lab.demo_run import DemoRun
 from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import Title
 from nearcast.player.viewing import Viewing
 
-Truth = Callable[[str], bytes | None]
+OriginBytes = Callable[[str], bytes | None]
 """Path of an object on the origin → its bytes as they are in the origin's folder."""
 
 
-def matches_origin(viewing: Viewing, truth: Truth) -> bool:
+def matches_origin(viewing: Viewing, origin_bytes: OriginBytes) -> bool:
     """Whether the viewing is complete and every object in it is, byte for byte, the origin's."""
     if not viewing.complete or not viewing.digests:
         return False
     for url, digest in viewing.digests.items():
-        octets = truth(urlsplit(url).path)
+        octets = origin_bytes(urlsplit(url).path)
         if octets is None or hashlib.sha256(octets).hexdigest() != digest:
             return False
     return True
@@ -36,15 +36,17 @@ def statuses(viewing: Viewing) -> dict[str, int]:
     return counts
 
 
-def checks_of(showings: Iterable[Showing], truth: Truth, *, pushed: bool) -> dict[str, bool]:
+def checks_of(showings: Iterable[DemoRun], origin_bytes: OriginBytes, *, pushed: bool) -> dict[str, bool]:
     """Every claim of the demo, as a sentence, and whether it held."""
     checks: dict[str, bool] = {}
     showings = list(showings)
     for each in showings:
         name = each.viewer.name
         checks[f"{name}: the five steps happened"] = [step.number for step in each.steps] == [1, 2, 3, 4, 5]
-        checks[f"{name}: every object equals the origin's"] = matches_origin(each.first, truth)
-        checks[f"{name}: the second viewing equals the origin's too"] = matches_origin(each.second, truth)
+        checks[f"{name}: every object equals the origin's"] = matches_origin(each.first, origin_bytes)
+        checks[f"{name}: the second viewing equals the origin's too"] = matches_origin(
+            each.second, origin_bytes
+        )
         first = statuses(each.first)
         wanted = "hit" if pushed else "miss"
         checks[f"{name}: the first viewing was a {wanted}"] = bool(first) and set(first) == {wanted}
@@ -63,8 +65,8 @@ def report(
     snapshot: Snapshot,
     title: Title,
     url: str,
-    showings: Iterable[Showing],
-    truth: Truth,
+    showings: Iterable[DemoRun],
+    origin_bytes: OriginBytes,
     *,
     pushed: Mapping[str, Any] | None,
     seconds: Mapping[str, float],
@@ -72,7 +74,7 @@ def report(
 ) -> dict[str, Any]:
     """The demo's document. `seconds`: how long its stages took."""
     showings = list(showings)
-    checks = checks_of(showings, truth, pushed=pushed is not None) | dict(extra_checks or {})
+    checks = checks_of(showings, origin_bytes, pushed=pushed is not None) | dict(extra_checks or {})
     internet = snapshot.config.internet
     return {
         "nearcast": nearcast.__version__,
@@ -91,11 +93,11 @@ def report(
         "pushed": None if pushed is None else dict(pushed),
         "ports": {"dns": internet.dns_port, "http": internet.http_port, "admin": internet.admin_port},
         "seconds": {stage: round(taken, 3) for stage, taken in seconds.items()},
-        "viewers": [_viewer(each, snapshot, truth) for each in showings],
+        "viewers": [_viewer(each, snapshot, origin_bytes) for each in showings],
     }
 
 
-def _viewer(showing: Showing, snapshot: Snapshot, truth: Truth) -> dict[str, Any]:
+def _viewer(showing: DemoRun, snapshot: Snapshot, origin_bytes: OriginBytes) -> dict[str, Any]:
     return {
         "viewer": showing.viewer.name,
         "place": showing.viewer.place,
@@ -103,12 +105,12 @@ def _viewer(showing: Showing, snapshot: Snapshot, truth: Truth) -> dict[str, Any
         "pop": showing.pop,
         "server": next(iter(showing.first.servers), ""),
         "steps": [step.to_json() for step in showing.steps],
-        "first_viewing": _viewing(showing.first, truth),
-        "second_viewing": _viewing(showing.second, truth),
+        "first_viewing": _viewing(showing.first, origin_bytes),
+        "second_viewing": _viewing(showing.second, origin_bytes),
     }
 
 
-def _viewing(viewing: Viewing, truth: Truth) -> dict[str, Any]:
+def _viewing(viewing: Viewing, origin_bytes: OriginBytes) -> dict[str, Any]:
     return {
         "complete": viewing.complete,
         "problem": viewing.problem,
@@ -117,7 +119,7 @@ def _viewing(viewing: Viewing, truth: Truth) -> dict[str, Any]:
         "bytes": viewing.bytes,
         "bits_per_second": round(viewing.bits_per_second),
         "seconds": round(viewing.seconds, 4),
-        "sha256_matches_origin": matches_origin(viewing, truth),
+        "sha256_matches_origin": matches_origin(viewing, origin_bytes),
         "cache_status": statuses(viewing),
         "objects": [
             {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nearcast.model.config import Viewer
+from nearcast.model.config import LabViewer
 from nearcast.model.snapshot import Snapshot
 from nearcast.player.viewing import Viewing
 
@@ -18,7 +18,7 @@ NAMES = ("DNS lookup", "CDN handover", "server selection", "DNS response", "cont
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepTold:
     """Who asked whom, what came back, how long it took."""
 
     number: int
@@ -31,7 +31,7 @@ class Step:
     ms: float | None
     """None: nobody had to be asked, because the answer was still known."""
     why: tuple[dict[str, Any], ...] = field(default=())
-    """Step 3: the candidates, the rejected ones too, with their reasons."""
+    """StepTold 3: the candidates, the rejected ones too, with their reasons."""
 
     @property
     def name(self) -> str:
@@ -43,11 +43,11 @@ class Step:
 
 def five_steps(
     snapshot: Snapshot,
-    viewer: Viewer,
+    viewer: LabViewer,
     viewing: Viewing,
     resolution: dict[str, Any] | None,
     decision: dict[str, Any] | None,
-) -> tuple[Step, ...]:
+) -> tuple[StepTold, ...]:
     """The steps of `viewing`. `resolution` is the resolver's record of its look-up, `decision` the
     router's record of its choice; either may be missing (another resolver, a name from a cache)."""
     if not viewing.lookups:
@@ -65,9 +65,9 @@ def five_steps(
     addresses = ", ".join(f"{host_of.get(each, each)} {each}" for each in lookup.addresses) or lookup.rcode
     served = viewing.fetched[0] if viewing.fetched else None
     return (
-        Step(1, viewer.name, "resolver", resolver, f"{lookup.name} A?", f"{len(upstream)} questions upstream"
-             if upstream else known, lookup.ms),
-        Step(
+        StepTold(1, viewer.name, "resolver", resolver, f"{lookup.name} A?", f"{len(upstream)} questions"
+             " upstream" if upstream else known, lookup.ms),
+        StepTold(
             2,
             "resolver",
             providers[-1]["zone"].rstrip(".") if providers else "cache",
@@ -76,7 +76,7 @@ def five_steps(
             f"CNAME {handed}",
             providers[-1]["ms"] if providers else None,
         ),
-        Step(
+        StepTold(
             3,
             "resolver",
             cdn.zone if cdn_steps else "cache",
@@ -87,9 +87,9 @@ def five_steps(
             cdn_steps[-1]["ms"] if cdn_steps else None,
             tuple(decision["candidates"]) if decision else (),
         ),
-        Step(4, "resolver", viewer.name, str(viewer.address), lookup.name,
+        StepTold(4, "resolver", viewer.name, str(viewer.address), lookup.name,
              f"{addresses} TTL {lookup.ttl_seconds}", lookup.ms),
-        Step(
+        StepTold(
             5,
             viewer.name,
             (served.server_host or served.server_address) if served else "nobody",

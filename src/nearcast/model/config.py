@@ -168,7 +168,7 @@ class Provider(Noun):
     """Address of its name server and of its web server (the apex cannot be a CNAME, RFC 1912 2.4)."""
 
 
-class Viewer(Noun):
+class LabViewer(Noun):
     """Somebody who watches in the demo."""
 
     name: Label
@@ -199,7 +199,7 @@ class Internet(Noun):
     admin_port: Port = 8081
     """Port of the administration of every program."""
     providers: tuple[Provider, ...] = Field(min_length=1)
-    viewers: tuple[Viewer, ...] = ()
+    viewers: tuple[LabViewer, ...] = ()
 
 
 class Config(Noun):

@@ -41,7 +41,7 @@ class PopSite:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SiteOrigin:
     """Where a distribution's truth is fetched from."""
 
     address: str
@@ -56,7 +56,7 @@ class Site:
     name: str
     cdn_host: str
     hosts: tuple[str, ...]
-    origin: Origin
+    origin: SiteOrigin
     fresh_seconds_default: int
     stale_if_error_seconds: int
 
@@ -148,7 +148,7 @@ def _site(each: Distribution, zone: str) -> Site:
         name=each.name,
         cdn_host=f"{each.name}.{zone}",
         hosts=each.hosts,
-        origin=Origin(origin.hostname or "", origin.port or 80, origin.netloc),
+        origin=SiteOrigin(origin.hostname or "", origin.port or 80, origin.netloc),
         fresh_seconds_default=each.fresh_seconds_default,
         stale_if_error_seconds=each.stale_if_error_seconds,
     )

@@ -10,38 +10,38 @@ SHORT = "public, max-age=10"  # points to what may change
 PAGE = "public, max-age=60"
 
 
-class Kind(NamedTuple):
+class MediaType(NamedTuple):
     """Content-Type and Cache-Control."""
 
     media_type: str
     cache_control: str
 
 
-KINDS: Mapping[str, Kind] = {
-    ".mpd": Kind("application/dash+xml", SHORT),
-    ".m3u8": Kind("application/vnd.apple.mpegurl", SHORT),
-    ".json": Kind("application/json", SHORT),
-    ".html": Kind("text/html; charset=utf-8", SHORT),
-    ".m4s": Kind("video/iso.segment", FOREVER),
-    ".mp4": Kind("video/mp4", FOREVER),
-    ".m4a": Kind("audio/mp4", FOREVER),
-    ".ts": Kind("video/mp2t", FOREVER),
-    ".vtt": Kind("text/vtt; charset=utf-8", FOREVER),
-    ".jpg": Kind("image/jpeg", FOREVER),
-    ".webp": Kind("image/webp", FOREVER),
-    ".js": Kind("text/javascript; charset=utf-8", PAGE),
-    ".mjs": Kind("text/javascript; charset=utf-8", PAGE),
-    ".css": Kind("text/css; charset=utf-8", PAGE),
-    ".svg": Kind("image/svg+xml", PAGE),
-    ".png": Kind("image/png", PAGE),
-    ".ico": Kind("image/x-icon", PAGE),
-    ".woff2": Kind("font/woff2", PAGE),
-    ".txt": Kind("text/plain; charset=utf-8", PAGE),
+KINDS: Mapping[str, MediaType] = {
+    ".mpd": MediaType("application/dash+xml", SHORT),
+    ".m3u8": MediaType("application/vnd.apple.mpegurl", SHORT),
+    ".json": MediaType("application/json", SHORT),
+    ".html": MediaType("text/html; charset=utf-8", SHORT),
+    ".m4s": MediaType("video/iso.segment", FOREVER),
+    ".mp4": MediaType("video/mp4", FOREVER),
+    ".m4a": MediaType("audio/mp4", FOREVER),
+    ".ts": MediaType("video/mp2t", FOREVER),
+    ".vtt": MediaType("text/vtt; charset=utf-8", FOREVER),
+    ".jpg": MediaType("image/jpeg", FOREVER),
+    ".webp": MediaType("image/webp", FOREVER),
+    ".js": MediaType("text/javascript; charset=utf-8", PAGE),
+    ".mjs": MediaType("text/javascript; charset=utf-8", PAGE),
+    ".css": MediaType("text/css; charset=utf-8", PAGE),
+    ".svg": MediaType("image/svg+xml", PAGE),
+    ".png": MediaType("image/png", PAGE),
+    ".ico": MediaType("image/x-icon", PAGE),
+    ".woff2": MediaType("font/woff2", PAGE),
+    ".txt": MediaType("text/plain; charset=utf-8", PAGE),
 }
-UNKNOWN = Kind("application/octet-stream", PAGE)
+UNKNOWN = MediaType("application/octet-stream", PAGE)
 
 
-def kind_of(name: str, kinds: Mapping[str, Kind] = KINDS) -> Kind:
+def kind_of(name: str, kinds: Mapping[str, MediaType] = KINDS) -> MediaType:
     """The kind of the content `name`, by its suffix."""
     dot = name.rfind(".")
     return kinds.get(name[dot:].lower(), UNKNOWN) if dot > name.rfind("/") else UNKNOWN

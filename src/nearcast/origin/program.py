@@ -16,9 +16,9 @@ from urllib.parse import quote
 from nearcast.model.title import TITLE_JSON
 from nearcast.origin.content import Content, ContentSource, Mounted, OnePage, Stacked
 from nearcast.origin.directory import DirectorySource
-from nearcast.origin.media import KINDS, Kind, kind_of
+from nearcast.origin.media import KINDS, MediaType, kind_of
 from nearcast.origin.paths import content_name
-from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http.conditions import failed_precondition
 from nearcast.wire.http.dates import encode_date
@@ -60,10 +60,10 @@ _SENTENCES = {
 class Origin:
     """A running origin. `fetches` counts, by content name, the GET requests answered with content."""
 
-    room: HttpRoom
+    listener: HttpListener
 
     def __init__(
-        self, source: ContentSource, clock: Callable[[], float], kinds: Mapping[str, Kind] = KINDS
+        self, source: ContentSource, clock: Callable[[], float], kinds: Mapping[str, MediaType] = KINDS
     ) -> None:
         self.fetches: Counter[str] = Counter()
         self._source = source
@@ -73,13 +73,13 @@ class Origin:
     @property
     def port(self) -> int:
         """The port really bound."""
-        return self.room.port
+        return self.listener.port
 
     async def drain(self, seconds: float) -> None:
-        await self.room.drain(seconds)
+        await self.listener.drain(seconds)
 
     def abort(self) -> None:
-        self.room.abort()
+        self.listener.abort()
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Answer one request."""
@@ -176,7 +176,7 @@ async def start_origin(
     *,
     clock: Callable[[], float],
     pages: Path | ContentSource | None = None,
-    kinds: Mapping[str, Kind] = KINDS,
+    kinds: Mapping[str, MediaType] = KINDS,
     limits: HttpLimits | None = None,
     stream_limits: StreamLimits | None = None,
 ) -> Origin:
@@ -191,7 +191,7 @@ async def start_origin(
         web = _source(pages)
         sources += [Mounted("player", web), OnePage("watch", web, "watch.html")]
     origin = Origin(Stacked(*sources), clock, kinds)
-    origin.room = await listen_http(
+    origin.listener = await listen_http(
         origin, address, port, clock=clock, limits=limits, stream_limits=stream_limits
     )
     return origin

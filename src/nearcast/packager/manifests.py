@@ -12,8 +12,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from nearcast.model.title import MANIFEST_DASH, MANIFEST_HLS
-from nearcast.packager import sound
-from nearcast.packager.transcode import Track, Transcoded
+from nearcast.packager import audio
+from nearcast.packager.transcode import Transcoded, TranscodedTrack
 from nearcast.wire.manifest import dash, hls
 from nearcast.wire.manifest.presentation import Presentation, Representation, SegmentReference
 
@@ -54,16 +54,16 @@ def _representations(transcoded: Transcoded, folder: Path) -> Iterator[Represent
             kind="audio",
             bandwidth=peak(heard),
             average_bandwidth=average(heard),
-            codecs=sound.CODECS,
+            codecs=audio.CODECS,
             init_url=f"{heard.folder}/init.mp4",
             playlist_url=f"{heard.folder}/playlist.m3u8",
             segments=_references(heard),
-            sample_rate=sound.SAMPLE_RATE,
-            channels=sound.CHANNELS,
+            sample_rate=audio.SAMPLE_RATE,
+            channels=audio.CHANNELS,
         )
 
 
-def _references(track: Track) -> tuple[SegmentReference, ...]:
+def _references(track: TranscodedTrack) -> tuple[SegmentReference, ...]:
     starts = accumulate(track.segment_seconds, initial=Fraction(0))
     return tuple(
         SegmentReference(f"{track.folder}/{number}.m4s", start, seconds)
@@ -71,7 +71,7 @@ def _references(track: Track) -> tuple[SegmentReference, ...]:
     )
 
 
-def peak(track: Track) -> int:
+def peak(track: TranscodedTrack) -> int:
     """The rate of the largest segment, bit/s."""
     usual = max(track.segment_seconds)
     return max(
@@ -81,7 +81,7 @@ def peak(track: Track) -> int:
     )
 
 
-def average(track: Track) -> int:
+def average(track: TranscodedTrack) -> int:
     """All segments over their whole duration, bit/s."""
     return max(1, round(8 * sum(track.segment_bytes) / track.seconds))
 

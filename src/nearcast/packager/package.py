@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from nearcast.model.title import TITLE_JSON, AudioTrack, Rendition, Title
-from nearcast.packager import sound
-from nearcast.packager.clip import Clip
+from nearcast.packager import audio
 from nearcast.packager.faults import UnusableFolder
 from nearcast.packager.ladder import Rung
 from nearcast.packager.manifests import presentation_of, write_manifests
 from nearcast.packager.progressive import write_progressive
 from nearcast.packager.source import RecordedSource
+from nearcast.packager.test_pattern import TestPattern
 from nearcast.packager.transcode import Transcoded, transcode
 from nearcast.wire.manifest.presentation import Presentation, Representation
 
@@ -41,7 +41,7 @@ class Progress(NamedTuple):
 
 
 def package(
-    source: Path | Clip,
+    source: Path | TestPattern,
     out: Path,
     *,
     name: str,
@@ -66,7 +66,7 @@ def package(
                 folder,
                 ladder=ladder,
                 segment_seconds=segment_seconds,
-                preset=preset or (PRESET_DRAWN if isinstance(source, Clip) else PRESET_RECORDED),
+                preset=preset or (PRESET_DRAWN if isinstance(source, TestPattern) else PRESET_RECORDED),
                 position=report.position,
             )
         report.joining()
@@ -78,9 +78,9 @@ def package(
 
 
 @contextmanager
-def source_of(source: Path | Clip) -> Iterator[RecordedSource | Clip]:
+def source_of(source: Path | TestPattern) -> Iterator[RecordedSource | TestPattern]:
     """Open `source` for decoding."""
-    with nullcontext(source) if isinstance(source, Clip) else RecordedSource(source) as opened:
+    with nullcontext(source) if isinstance(source, TestPattern) else RecordedSource(source) as opened:
         yield opened
 
 
@@ -119,7 +119,7 @@ def _title(name: str, folder: Path, transcoded: Transcoded, presentation: Presen
             )
         )
     audio = [
-        AudioTrack(**_track(each), sample_rate=sound.SAMPLE_RATE, channels=sound.CHANNELS)
+        AudioTrack(**_track(each), sample_rate=audio.SAMPLE_RATE, channels=audio.CHANNELS)
         for each in presentation.audio
     ]
     return Title(

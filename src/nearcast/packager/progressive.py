@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import av
 from av.container import InputContainer
 
-from nearcast.packager.transcode import Track
+from nearcast.packager.transcode import TranscodedTrack
 
 
 class Joined:
@@ -46,7 +46,9 @@ class Joined:
             self._open.close()
 
 
-def write_progressive(folder: Path, rendition: Track, sound: Track | None, path: Path) -> int:
+def write_progressive(
+    folder: Path, rendition: TranscodedTrack, sound: TranscodedTrack | None, path: Path
+) -> int:
     """Write the rendition and the sound, whose segments lie in `folder`, to `path`; returns its bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:

@@ -18,12 +18,12 @@ from pathlib import Path
 import av.error
 from av.video.frame import VideoFrame
 
+from nearcast.packager.audio import FOLDER as SOUND_FOLDER
+from nearcast.packager.audio import AudioEncoder
 from nearcast.packager.faults import UnusableSource
 from nearcast.packager.ladder import Rung, ladder_for
 from nearcast.packager.picture import Scaler, displayed_size
 from nearcast.packager.rendition import RenditionEncoder
-from nearcast.packager.sound import FOLDER as SOUND_FOLDER
-from nearcast.packager.sound import SoundEncoder
 from nearcast.packager.source import ANOTHER_FILE, Source
 
 AHEAD_MAX = 6
@@ -31,7 +31,7 @@ AHEAD_MAX = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TranscodedTrack:
     """The segments of one folder: bytes and exact seconds of each, in the order of playing."""
 
     folder: str
@@ -48,8 +48,8 @@ class Transcoded:
     """What lies in the folder: per rung one track of pictures, and one of sound if there is any."""
 
     frame_rate: Fraction
-    renditions: tuple[tuple[Rung, Track], ...]
-    sound: Track | None
+    renditions: tuple[tuple[Rung, TranscodedTrack], ...]
+    sound: TranscodedTrack | None
 
 
 def transcode(
@@ -70,7 +70,7 @@ def transcode(
     with ExitStack() as failure:
         sound = None
         if source.has_sound:
-            sound = SoundEncoder(folder / SOUND_FOLDER, length)
+            sound = AudioEncoder(folder / SOUND_FOLDER, length)
             failure.callback(sound.abandon)
         pictures = _Pictures(source, folder, ladder, frames_per_segment, preset)
         failure.callback(pictures.abandon)
@@ -91,13 +91,13 @@ def transcode(
     return Transcoded(source.frame_rate, tracks, sound_track)
 
 
-def _finish_sound(sound: SoundEncoder | None) -> Track | None:
+def _finish_sound(sound: AudioEncoder | None) -> TranscodedTrack | None:
     if sound is None:
         return None
     sound.finish()
     if not sound.segment_bytes:
         return None  # a track was announced, but there is nothing in it
-    return Track(SOUND_FOLDER, tuple(sound.segment_bytes), tuple(sound.segment_seconds))
+    return TranscodedTrack(SOUND_FOLDER, tuple(sound.segment_bytes), tuple(sound.segment_seconds))
 
 
 class _Pictures:
@@ -132,7 +132,7 @@ class _Pictures:
             self._scaler = self._begin(frame)
         self._scale(self._scaler, frame)
 
-    def finish(self) -> tuple[tuple[Rung, Track], ...]:
+    def finish(self) -> tuple[tuple[Rung, TranscodedTrack], ...]:
         if self._scaler is None:
             raise UnusableSource(self._source, "No picture of the video can be decoded", ANOTHER_FILE)
         self._scale(self._scaler, None)
@@ -186,9 +186,9 @@ class _Pictures:
         except ValueError as error:
             raise UnusableSource(self._source, f"The video is unusable: {error}", ANOTHER_FILE) from None
 
-    def _track(self, encoder: RenditionEncoder, sizes: list[int]) -> Track:
+    def _track(self, encoder: RenditionEncoder, sizes: list[int]) -> TranscodedTrack:
         whole, rest = divmod(encoder.frames, self._frames_per_segment)
         lengths = [self._frames_per_segment] * whole + ([rest] if rest else [])
         assert len(lengths) == len(sizes), "a segment was cut where none begins"
         seconds = tuple(Fraction(each) / self._source.frame_rate for each in lengths)
-        return Track(encoder.folder.name, tuple(sizes), seconds)
+        return TranscodedTrack(encoder.folder.name, tuple(sizes), seconds)

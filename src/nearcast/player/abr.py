@@ -31,14 +31,14 @@ COMFORTABLE_BUFFER_SECONDS = 10.0
 CLIMB_MARGIN = 1.1
 
 
-class Rate(NamedTuple):
+class RenditionRate(NamedTuple):
     """What a rendition asks of the line: its name, and `bandwidth` in bit/s."""
 
     name: str
     bandwidth: int
 
 
-class Choice(NamedTuple):
+class AbrChoice(NamedTuple):
     """The rendition for the next segment, and why in words."""
 
     rendition: str
@@ -71,13 +71,13 @@ def harmonic_mean(rates: Sequence[float]) -> float:
 
 
 def choose(
-    rates: Sequence[Rate],
+    rates: Sequence[RenditionRate],
     current: str | None,
     estimate: float | None,
     buffer_seconds: float,
     *,
     bandwidth_max: int | None = None,
-) -> Choice:
+) -> AbrChoice:
     """The next rendition among `rates` (any order, at least one).
 
     `current` is the one playing, `estimate` the throughput left for pictures in bit/s; renditions above
@@ -87,41 +87,43 @@ def choose(
     if bandwidth_max is not None:
         ladder = [rate for rate in ladder if rate.bandwidth <= bandwidth_max] or ladder[:1]
     if len(ladder) == 1:
-        return Choice(ladder[0].name, "the only rendition there is to choose")
+        return AbrChoice(ladder[0].name, "the only rendition there is to choose")
     if estimate is None:
-        return Choice(ladder[0].name, "nothing measured yet, so the lowest starts soonest")
+        return AbrChoice(ladder[0].name, "nothing measured yet, so the lowest starts soonest")
     return _choose(ladder, current, estimate, buffer_seconds)
 
 
-def _choose(ladder: list[Rate], current: str | None, estimate: float, buffer_seconds: float) -> Choice:
+def _choose(
+    ladder: list[RenditionRate], current: str | None, estimate: float, buffer_seconds: float
+) -> AbrChoice:
     short = buffer_seconds < SHORT_BUFFER_SECONDS
     safe = estimate * (SHORT_BUFFER_SHARE if short else SAFE_SHARE)
     measured = f"{speak_rate(estimate)} measured, {buffer_seconds:.1f} s buffered"
     playing = next((rate for rate in ladder if rate.name == current), None)
     fitting = _highest(ladder, safe)
     if playing is None:
-        return Choice(fitting.name, f"{measured}: {_fits(fitting, safe)}")
+        return AbrChoice(fitting.name, f"{measured}: {_fits(fitting, safe)}")
     if fitting.bandwidth > playing.bandwidth:
         climb = _highest(ladder, safe / CLIMB_MARGIN)
         if climb.bandwidth > playing.bandwidth:
-            return Choice(climb.name, f"up: {measured}; {_fits(climb, safe)}")
-        return Choice(playing.name, f"stay: {measured}; {fitting.name} would fit, but only just")
+            return AbrChoice(climb.name, f"up: {measured}; {_fits(climb, safe)}")
+        return AbrChoice(playing.name, f"stay: {measured}; {fitting.name} would fit, but only just")
     if fitting.bandwidth < playing.bandwidth:
         if playing.bandwidth <= estimate and buffer_seconds >= COMFORTABLE_BUFFER_SECONDS:
-            return Choice(playing.name, f"stay: {measured}; the buffer bears the lack of reserve")
-        return Choice(
+            return AbrChoice(playing.name, f"stay: {measured}; the buffer bears the lack of reserve")
+        return AbrChoice(
             fitting.name,
             f"down: {measured}; {playing.name} needs {speak_rate(playing.bandwidth)} with reserve",
         )
-    return Choice(playing.name, f"stay: {measured}; {_fits(playing, safe)}")
+    return AbrChoice(playing.name, f"stay: {measured}; {_fits(playing, safe)}")
 
 
-def _highest(ladder: list[Rate], limit: float) -> Rate:
+def _highest(ladder: list[RenditionRate], limit: float) -> RenditionRate:
     """The highest rate within `limit`, else the lowest there is."""
     return next((rate for rate in reversed(ladder) if rate.bandwidth <= limit), ladder[0])
 
 
-def _fits(rate: Rate, safe: float) -> str:
+def _fits(rate: RenditionRate, safe: float) -> str:
     needs = f"{rate.name} needs {speak_rate(rate.bandwidth)}"
     return f"{needs} of {speak_rate(safe)} safe" if rate.bandwidth <= safe else f"{needs}, the least there is"
 

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from nearcast.player.abr import Rate, Throughput, choose
+from nearcast.player.abr import RenditionRate, Throughput, choose
+from nearcast.player.download import Keep, WholeObject
 from nearcast.player.fetch import Unreachable, Unwatchable
 from nearcast.player.stage import Stage
 from nearcast.player.url import Url
 from nearcast.player.viewing import Chosen
-from nearcast.player.wanted import Keep, Whole
 from nearcast.wire.manifest import dash, hls
 from nearcast.wire.manifest.presentation import (
     MANIFEST_BYTES_MAX,
@@ -31,7 +31,7 @@ MOVES_MAX = 3
 
 
 @dataclass(slots=True)
-class Track:
+class AdaptiveTrack:
     """The picture or the sound: its representations, and how far it has come."""
 
     kind: str
@@ -67,10 +67,12 @@ class _Adaptive:
         self._bandwidth_max = bandwidth_max
         self._throughput = Throughput()
         self._moves = 0
-        self._tracks: list[Track] = []  # the one whose rendition is chosen first
+        self._tracks: list[AdaptiveTrack] = []  # the one whose rendition is chosen first
 
     async def watch(self) -> None:
-        self._tracks = [Track(kind, names) for kind, names in tracks_of(await self._read_manifest()).items()]
+        self._tracks = [
+            AdaptiveTrack(kind, names) for kind, names in tracks_of(await self._read_manifest()).items()
+        ]
         while behind := [track for track in self._tracks if not track.ended]:
             track = min(behind, key=lambda track: track.reached)
             try:
@@ -81,7 +83,7 @@ class _Adaptive:
         await self._stage.play_to_end()
 
     # --- one segment ------------------------------------------------------------------------------
-    async def _advance(self, track: Track) -> None:
+    async def _advance(self, track: AdaptiveTrack) -> None:
         """Fetch the next segment of `track`, or find that there is none."""
         if track.playing is not None:
             segment = track.next_segment((await self._complete(track, track.playing)).segments)
@@ -95,14 +97,14 @@ class _Adaptive:
             track.ended = True
             return
         await self._enter(track, name)
-        await self._receive(track, Whole(track.kind, name, track.fetched + 1), segment)
+        await self._receive(track, WholeObject(track.kind, name, track.fetched + 1), segment)
 
-    async def _receive(self, track: Track, wanted: Whole, segment: SegmentReference) -> None:
-        await self._stage.whole(Url.parse(segment.url), wanted)
+    async def _receive(self, track: AdaptiveTrack, download: WholeObject, segment: SegmentReference) -> None:
+        await self._stage.whole(Url.parse(segment.url), download)
         if track is self._tracks[0]:
-            self._throughput.add(wanted.bytes, wanted.seconds)
+            self._throughput.add(download.bytes, download.seconds)
         if track.keep:
-            track.keep.write(wanted.octets)
+            track.keep.write(download.octets)
         before = self._playable
         track.reached = segment.start + segment.seconds
         track.fetched += 1
@@ -114,14 +116,14 @@ class _Adaptive:
         """Up to where both picture and sound are here."""
         return min(track.reached for track in self._tracks if not track.ended)
 
-    def _choose(self, track: Track) -> str:
+    def _choose(self, track: AdaptiveTrack) -> str:
         if track is not self._tracks[0]:
             return next(iter(track.names))
         trace = self._stage.trace
         sound = next((next(iter(other.names.values())).bandwidth for other in self._tracks[1:]), 0)
         estimate = self._throughput.estimate
         choice = choose(
-            [Rate(name, each.bandwidth) for name, each in track.names.items()],
+            [RenditionRate(name, each.bandwidth) for name, each in track.names.items()],
             track.playing,
             None if estimate is None else max(0.0, estimate - sound),
             self._stage.playout.level(trace.now()),
@@ -131,15 +133,15 @@ class _Adaptive:
         trace.add(Chosen(trace.now(), number, choice.rendition, track.playing, choice.reason))
         return choice.rendition
 
-    async def _enter(self, track: Track, name: str) -> None:
+    async def _enter(self, track: AdaptiveTrack, name: str) -> None:
         """Make `name` the rendition that plays: its init segment comes before its first segment."""
         if name == track.playing:
             return
         init_url = track.names[name].init_url
         if init_url is not None and name not in track.inits:
-            wanted = Whole("init", name)
-            await self._stage.whole(Url.parse(init_url), wanted)
-            track.inits[name] = wanted.octets
+            download = WholeObject("init", name)
+            await self._stage.whole(Url.parse(init_url), download)
+            track.inits[name] = download.octets
         track.keep = self._stage.keep_for(track.kind)
         if track.keep:
             track.keep.write(track.inits.get(name, b""))
@@ -147,28 +149,28 @@ class _Adaptive:
 
     # --- manifests --------------------------------------------------------------------------------
     async def _read_manifest(self) -> Presentation:
-        wanted = Whole("manifest", bytes_max=MANIFEST_BYTES_MAX)
-        source = str(await self._stage.whole(self._url, wanted))
+        download = WholeObject("manifest", bytes_max=MANIFEST_BYTES_MAX)
+        source = str(await self._stage.whole(self._url, download))
         try:
             if self._url.path.endswith(".m3u8"):
-                presentation = hls.parse_master(wanted.octets, source)
+                presentation = hls.parse_master(download.octets, source)
             else:
-                presentation = dash.parse(wanted.octets, source)
+                presentation = dash.parse(download.octets, source)
             for each in presentation.representations:
                 check_urls(each)
         except ValueError as fault:
             raise Unwatchable(f"the manifest {source} cannot be played: {fault}") from None
         return presentation
 
-    async def _complete(self, track: Track, name: str) -> Representation:
+    async def _complete(self, track: AdaptiveTrack, name: str) -> Representation:
         """The representation with its segments, which HLS tells in a playlist of its own."""
         representation = track.names[name]
         if representation.segments or representation.playlist_url is None:
             return representation
-        wanted = Whole("manifest", name, bytes_max=MANIFEST_BYTES_MAX)
-        source = await self._stage.whole(Url.parse(representation.playlist_url), wanted)
+        download = WholeObject("manifest", name, bytes_max=MANIFEST_BYTES_MAX)
+        source = await self._stage.whole(Url.parse(representation.playlist_url), download)
         try:
-            representation = hls.with_segments(representation, wanted.octets)
+            representation = hls.with_segments(representation, download.octets)
             check_urls(representation)
         except ValueError as fault:
             raise Unwatchable(f"the playlist {source} cannot be played: {fault}") from None
@@ -222,7 +224,7 @@ def check_urls(representation: Representation) -> None:
             Url.parse(url)
 
 
-def hosts(track: Track) -> set[str]:
+def hosts(track: AdaptiveTrack) -> set[str]:
     """The servers that a track is to be had from."""
     urls = [each.playlist_url or each.segments[0].url for each in track.names.values()]
     return {Url.parse(url).authority for url in urls}

@@ -8,7 +8,7 @@ The rules, in this order, when a server refuses, resets, times out, breaks off o
 3. after `turns_max` turns the object is given up, but not before the answer that named the failed servers
    has expired: as long as resolvers keep it, the CDN cannot name others.
 
-What to ask for and what to keep is the business of the `Wanted` object: a segment begins anew, a
+What to ask for and what to keep is the business of the `Download` object: a segment begins anew, a
 progressive film goes on from the byte reached. Only GET is used, so that asking again is always safe.
 Redirects are followed; a retry begins at the URL that redirected, for it may know a better server.
 """
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.player.bandwidth import Line
+from nearcast.player.download import Download
 from nearcast.player.lookup import Names, is_address
 from nearcast.player.url import Url
 from nearcast.player.viewing import Fetched, Trace
-from nearcast.player.wanted import Wanted
 from nearcast.serve.http_client import HttpClient, Incoming
 from nearcast.wire.http.cache_status import parse_cache_status
 from nearcast.wire.http.message import Fields
@@ -38,7 +38,7 @@ TTL_STEP_SECONDS = 1  # TTLs count whole seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a viewer puts up with failing servers."""
 
     turns_max: int = 5
@@ -73,7 +73,7 @@ class Fetcher:
         trace: Trace,
         line: Line | None,
         rng: random.Random,
-        patience: Patience,
+        patience: RetryPolicy,
         clock: Callable[[], float],
     ) -> None:
         """`clock` measures what is told in milliseconds: uvloop's own time counts in whole ones."""
@@ -88,8 +88,8 @@ class Fetcher:
         self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
         self._expires: float | None = None  # the first fresh answer all of whose servers failed, in loop time
 
-    async def fetch(self, url: Url, wanted: Wanted) -> Url:
-        """Give `wanted` its object; returns the URL it came from after redirects.
+    async def fetch(self, url: Url, download: Download) -> Url:
+        """Give `download` its object; returns the URL it came from after redirects.
 
         Raises Unreachable when every server failed, Unwatchable when a server says that there is no
         such object.
@@ -102,7 +102,7 @@ class Fetcher:
                 self._trace.tell("again", f"asking {whom} again, round {turn + 1}")
             source, began = url, self._loop.time()
             for _ in range(REDIRECTS_MAX + 1):
-                at = await self._from_any_address(source, wanted, fresh=turn > 0)
+                at = await self._from_any_address(source, download, fresh=turn > 0)
                 if at is None:
                     break
                 if at == source:
@@ -118,7 +118,7 @@ class Fetcher:
         seconds = self._patience.backoff_seconds * 2.0 ** (turn - 1)
         await asyncio.sleep(min(seconds, self._patience.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
 
-    async def _from_any_address(self, url: Url, wanted: Wanted, *, fresh: bool) -> Url | None:
+    async def _from_any_address(self, url: Url, download: Download, *, fresh: bool) -> Url | None:
         """`url` when it was fetched, where it redirects to, or None when every address failed."""
         try:
             lookup = await self._names.look_up(url.host, fresh=fresh)
@@ -132,16 +132,16 @@ class Fetcher:
             return None
         for address in self._by_trust(lookup.addresses, url.port):
             try:
-                at = await self._from(address, url, wanted)
+                at = await self._from(address, url, download)
             except UpstreamFault as fault:
                 self._failed[address] = self._loop.time()
-                wanted.troubles += 1
+                download.troubles += 1
                 where = f"{address[0]}:{address[1]}"
-                self._trace.tell("failed", f"{where}: {fault.sentence}, at {wanted.title}", address[0])
+                self._trace.tell("failed", f"{where}: {fault.sentence}, at {download.title}", address[0])
                 continue
-            if at == url and wanted.troubles:
-                wanted.troubles = 0
-                self._trace.tell("resumed", f"{address[0]} gives {wanted.title}", address[0])
+            if at == url and download.troubles:
+                download.troubles = 0
+                self._trace.tell("resumed", f"{address[0]} gives {download.title}", address[0])
             return at
         if fresh and self._expires is None and lookup.ttl_seconds is not None:
             left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._patience.answer_seconds_max)
@@ -154,11 +154,11 @@ class Fetcher:
         all_of_them = [(address, port) for address in addresses]
         return sorted(all_of_them, key=lambda address: self._failed.get(address, since) > since)
 
-    async def _from(self, address: tuple[str, int], url: Url, wanted: Wanted) -> Url:
+    async def _from(self, address: tuple[str, int], url: Url, download: Download) -> Url:
         """One request to one server: `url`, or where it redirects to. UpstreamFault: try another one."""
         began, asked_at = self._loop.time(), self._clock()
         source = f"{address[0]}:{address[1]}"
-        fields = {"host": url.authority, "user-agent": "nearcast", **wanted.fields()}
+        fields = {"host": url.authority, "user-agent": "nearcast", **download.fields()}
         async with self._client.request("GET", address, url.target, fields) as incoming:
             self._trace.reached = True
             status = incoming.head.status
@@ -168,25 +168,25 @@ class Fetcher:
                 raise UpstreamFault(source, f"answers {status} for {url.path}")
             if status not in (200, 206):
                 raise Unwatchable(f"{url} is not to be had: {source} answers {status}")
-            wanted.begin(incoming.head, source)
+            download.begin(incoming.head, source)
             try:
-                await self._receive(incoming, wanted, source)
+                await self._receive(incoming, download, source)
             except UpstreamFault:
-                if wanted.keeps_parts and wanted.bytes:
-                    self._record(asked_at, url, incoming, wanted)
+                if download.keeps_parts and download.bytes:
+                    self._record(asked_at, url, incoming, download)
                 raise
-            wanted.seconds = self._loop.time() - began
-            self._record(asked_at, url, incoming, wanted)
+            download.seconds = self._loop.time() - began
+            self._record(asked_at, url, incoming, download)
         return url
 
-    async def _receive(self, incoming: Incoming, wanted: Wanted, source: str) -> None:
+    async def _receive(self, incoming: Incoming, download: Download, source: str) -> None:
         async for piece in incoming.pieces():
             if self._line:
                 await self._line.carry(len(piece))
-            wanted.take(piece)
-        wanted.end(source)
+            download.take(piece)
+        download.end(source)
 
-    def _record(self, asked_at: float, url: Url, incoming: Incoming, wanted: Wanted) -> None:
+    def _record(self, asked_at: float, url: Url, incoming: Incoming, download: Download) -> None:
         server, word = served_by(incoming.head.fields)
         self._trace.add(
             Fetched(
@@ -195,14 +195,14 @@ class Fetcher:
                 server_address=incoming.address[0],
                 server_host=server,
                 status=incoming.head.status,
-                bytes=wanted.bytes,
+                bytes=download.bytes,
                 ms=max(0.0, self._clock() - asked_at) * 1000,
                 cache_status=word,
-                sha256=wanted.sha256,
-                kind=wanted.kind,
-                rendition=wanted.rendition,
-                number=wanted.number,
-                first_byte=wanted.first_byte,
+                sha256=download.sha256,
+                kind=download.kind,
+                rendition=download.rendition,
+                number=download.number,
+                first_byte=download.first_byte,
             )
         )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nearcast.model.faults import OperatorFault
 from nearcast.model.title import TITLE_JSON, Title
+from nearcast.player.download import ProgressiveFile, WholeObject
 from nearcast.player.fetch import Unwatchable
-from nearcast.player.stage import Source, Stage
+from nearcast.player.stage import RedirectedSource, Stage
 from nearcast.player.url import Url
-from nearcast.player.wanted import Film, Whole
 
 RANGE_BYTES = 1024 * 1024  # an edge stores slices of this size
 RANGE_BYTES_MIN = 64 * 1024
@@ -21,10 +21,10 @@ async def find_progressive(stage: Stage, folder: Url, quality: str) -> tuple[Url
 
     Raises OperatorFault with the qualities there are.
     """
-    wanted = Whole("title", bytes_max=TITLE_BYTES_MAX)
-    source = await stage.whole(folder.join(TITLE_JSON), wanted)
+    download = WholeObject("title", bytes_max=TITLE_BYTES_MAX)
+    source = await stage.whole(folder.join(TITLE_JSON), download)
     try:
-        title = Title.from_json(wanted.octets)
+        title = Title.from_json(download.octets)
     except OperatorFault as fault:
         raise Unwatchable(f"{source} does not describe a title: {fault.mistakes[0]}") from None
     name = quality.strip().lower()
@@ -44,13 +44,13 @@ def range_bytes_for(bits_per_second: float | None) -> int:
 
 async def watch_progressive(stage: Stage, url: Url, rendition: str | None, range_bytes: int) -> None:
     """Watch the file at `url` from its first byte to its last."""
-    film = Film(
+    film = ProgressiveFile(
         rendition,
         range_bytes,
         stage.keep_for("progressive"),
         lambda sentence: stage.trace.tell("restarted", sentence),
     )
-    source = Source(url, stage)
+    source = RedirectedSource(url, stage)
     while not film.complete:
         if film.restarts > RESTARTS_MAX:
             raise Unwatchable(f"{url} keeps changing while it is watched")
@@ -63,7 +63,7 @@ async def watch_progressive(stage: Stage, url: Url, rendition: str | None, range
     await stage.play_to_end()
 
 
-def _seconds_of(film: Film, octets: int) -> float:
+def _seconds_of(film: ProgressiveFile, octets: int) -> float:
     """About how long `octets` bytes of the film play: as if its rate were the same throughout."""
     if not film.size or not film.duration:
         return 0.0

@@ -15,13 +15,13 @@ from nearcast.model.faults import OperatorFault
 from nearcast.model.title import MANIFEST_DASH
 from nearcast.player.adaptive import watch_adaptive
 from nearcast.player.bandwidth import Line, Profile
-from nearcast.player.fetch import Fetcher, Patience, Unwatchable
+from nearcast.player.download import Keep
+from nearcast.player.fetch import Fetcher, RetryPolicy, Unwatchable
 from nearcast.player.lookup import Lookup, Names
 from nearcast.player.progressive import find_progressive, range_bytes_for, watch_progressive
 from nearcast.player.stage import Stage
 from nearcast.player.url import Url, read_url
-from nearcast.player.viewing import Chosen, Event, Fetched, Listener, Trace, Viewing
-from nearcast.player.wanted import Keep
+from nearcast.player.viewing import Chosen, Fetched, Observer, Trace, Viewing, ViewingEvent
 from nearcast.serve.dns_client import DnsClient, Subnet
 from nearcast.serve.http_client import ClientLimits, HttpClient
 
@@ -41,7 +41,7 @@ class Viewer:
         resolver: tuple[str, int] | None = None,
         client_subnet: Subnet | None = None,
         local_address: str | None = None,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         limits: ClientLimits | None = None,
         buffer_seconds: float = BUFFER_SECONDS,
     ) -> None:
@@ -53,7 +53,7 @@ class Viewer:
         self._resolver = resolver
         self._client_subnet = client_subnet
         self._local_address = local_address
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._limits = limits
         self._buffer_seconds = buffer_seconds
 
@@ -65,13 +65,13 @@ class Viewer:
         bandwidth: Profile | None = None,
         bandwidth_max: int | None = None,
         realtime: bool = False,
-        listener: Listener | None = None,
+        observer: Observer | None = None,
         keep_for: Callable[[str], Keep | None] = lambda kind: None,
     ) -> Viewing:
         """Watch what is at `url`: a title's folder, a `.mpd`, a `.m3u8`, or a progressive `.mp4`.
 
         `quality` (`720p`) picks one rendition of a title, as a progressive film. `bandwidth` is the
-        viewer's line; `bandwidth_max` bit/s bounds the renditions chosen. `listener` hears everything
+        viewer's line; `bandwidth_max` bit/s bounds the renditions chosen. `observer` hears everything
         as it happens; `keep_for` says where the bytes of `video`, `audio` or `progressive` go besides,
         each time that a rendition begins to play.
         Raises OperatorFault for what the user got wrong; whatever the network does is in the result.
@@ -79,7 +79,7 @@ class Viewer:
         loop = asyncio.get_running_loop()
         start, mode = read_url(url), mode_of(url, quality)
         began, began_at = loop.time(), self._clock()
-        trace = Trace(lambda: loop.time() - began, listener)
+        trace = Trace(lambda: loop.time() - began, observer)
         limits = self._limits or (SLOW_LINE_LIMITS if bandwidth else None)
         client = HttpClient(limits, local_address=self._local_address)
         line = Line(bandwidth) if bandwidth else None
@@ -142,7 +142,7 @@ def viewed(url: str, mode: str, began_at: float, problem: str | None, stage: Sta
         lookups=tuple(each for each in trace.happenings if isinstance(each, Lookup)),
         fetched=tuple(each for each in trace.happenings if isinstance(each, Fetched)),
         choices=tuple(each for each in trace.happenings if isinstance(each, Chosen)),
-        events=tuple(each for each in trace.happenings if isinstance(each, Event)),
+        events=tuple(each for each in trace.happenings if isinstance(each, ViewingEvent)),
         digests=dict(trace.digests),
         seconds=trace.now(),
         film_seconds=stage.film_seconds,

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from nearcast.player.download import Download, Keep, WholeObject
 from nearcast.player.fetch import Fetcher, Unreachable
 from nearcast.player.playout import PlayOut
 from nearcast.player.url import Url
 from nearcast.player.viewing import Trace
-from nearcast.player.wanted import Keep, Wanted, Whole
 
 MOVES_MAX = 3
 
@@ -31,10 +31,10 @@ class Stage:
     playout: PlayOut = field(default_factory=PlayOut)
     film_seconds: float | None = None
 
-    async def whole(self, url: Url, wanted: Whole) -> Url:
-        """Fetch an object into `wanted`; returns where it came from."""
-        source = await self.fetcher.fetch(url, wanted)
-        self.trace.digests[str(source)] = wanted.sha256
+    async def whole(self, url: Url, download: WholeObject) -> Url:
+        """Fetch an object into `download`; returns where it came from."""
+        source = await self.fetcher.fetch(url, download)
+        self.trace.digests[str(source)] = download.sha256
         return source
 
     async def room_for(self, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Source:
+class RedirectedSource:
     """Where an object that is asked for again and again comes from: a URL, and where it redirected to.
 
     When nobody gives it where it redirected to, the URL itself is asked again, for the router behind it
@@ -66,13 +66,13 @@ class Source:
     def __post_init__(self) -> None:
         self.at = self.origin
 
-    async def fetch(self, wanted: Wanted) -> Url:
+    async def fetch(self, download: Download) -> Url:
         try:
-            self.at = await self.stage.fetcher.fetch(self.at, wanted)
+            self.at = await self.stage.fetcher.fetch(self.at, download)
         except Unreachable:
             if self.at == self.origin or self.moves >= MOVES_MAX:
                 raise
             self.moves += 1
             self.stage.trace.tell("moved", f"back to {self.origin.authority}, which had redirected here")
-            self.at = await self.stage.fetcher.fetch(self.origin, wanted)
+            self.at = await self.stage.fetcher.fetch(self.origin, download)
         return self.at

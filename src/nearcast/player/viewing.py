@@ -1,6 +1,6 @@
 """What a viewing was: every look-up, every object fetched, every choice and every mishap, with figures.
 
-A `Trace` collects them while the viewer watches and tells a listener of each as it happens; a `Viewing`
+A `Trace` collects them while the viewer watches and tells an observer of each as it happens; a `Viewing`
 is the whole, frozen at the end. All `at` are seconds since the viewing began; `ms` are milliseconds.
 """
 
@@ -58,7 +58,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ViewingEvent:
     """Something happened that a viewer should know of; `sentence` says it in words."""
 
     at: float
@@ -69,8 +69,8 @@ class Event:
     server_address: str | None = None
 
 
-Happening = Lookup | Fetched | Chosen | Event
-Listener = Callable[[Happening], None]
+Happening = Lookup | Fetched | Chosen | ViewingEvent
+Observer = Callable[[Happening], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Viewing:
     lookups: tuple[Lookup, ...]
     fetched: tuple[Fetched, ...]
     choices: tuple[Chosen, ...]
-    events: tuple[Event, ...]
+    events: tuple[ViewingEvent, ...]
     digests: dict[str, str]
     """URL → sha256 of every object that arrived whole, put together from its ranges where need be."""
     seconds: float
@@ -134,15 +134,15 @@ class Trace:
     """Collects what happens. `now` gives seconds since the viewing began."""
 
     now: Callable[[], float]
-    listener: Listener | None = None
+    observer: Observer | None = None
     happenings: list[Happening] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     reached: bool = False
 
     def add(self, happening: Happening) -> None:
         self.happenings.append(happening)
-        if self.listener:
-            self.listener(happening)
+        if self.observer:
+            self.observer(happening)
 
     def tell(self, kind: str, sentence: str, server_address: str | None = None) -> None:
-        self.add(Event(self.now(), kind, sentence, server_address))
+        self.add(ViewingEvent(self.now(), kind, sentence, server_address))

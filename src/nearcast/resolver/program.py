@@ -19,9 +19,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from nearcast.model.config import Config, IpAddress
-from nearcast.resolver.kept import Network
-from nearcast.resolver.recursion import Failed, Outcome, Recursion, Work, type_text
-from nearcast.resolver.trace import Resolution, Step, Traces
+from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
+from nearcast.resolver.rrset_cache import Network
+from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import listen_dns
@@ -46,9 +46,9 @@ _Key = tuple[bytes, int, Network | None]
 class _Found:
     """What a recursion came to; shared by all who asked the same."""
 
-    outcome: Outcome | None
+    outcome: Resolved | None
     why: str = ""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TraceStep] = field(default_factory=list)
 
 
 class Resolver:

@@ -19,17 +19,6 @@ import dns.name
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.resolver.kept import (
-    ALL_TYPES,
-    DENIAL_SECONDS_MAX,
-    EVERYONE,
-    TTL_SECONDS_MAX,
-    Audience,
-    Cache,
-    Kept,
-    Network,
-    audience_of,
-)
 from nearcast.resolver.replies import (
     CHAIN_MAX,
     Answer,
@@ -41,7 +30,18 @@ from nearcast.resolver.replies import (
     meaning,
     rrset_text,
 )
-from nearcast.resolver.trace import Step
+from nearcast.resolver.rrset_cache import (
+    ALL_TYPES,
+    DENIAL_SECONDS_MAX,
+    EVERYONE,
+    TTL_SECONDS_MAX,
+    Clients,
+    Kept,
+    Network,
+    RRsetCache,
+    audience_of,
+)
+from nearcast.resolver.trace import TraceStep
 from nearcast.serve.dns_client import DnsClient
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import ROOT, lineage, name_text, parent, read_name
@@ -65,12 +65,12 @@ class Failed(Exception):
 class Work:
     """What one client question has cost so far."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TraceStep] = field(default_factory=list)
     queries: int = 0
     depth: int = 0
 
 
-class Outcome(NamedTuple):
+class Resolved(NamedTuple):
     """Everything known about a question: CNAMEs and records in order, or how far they led and no further."""
 
     rcode: int
@@ -106,9 +106,9 @@ class Recursion:
         now: Callable[[], float],
         clock: Callable[[], float],
         rng: random.Random,
-        cache: Cache | None = None,
+        cache: RRsetCache | None = None,
     ) -> None:
-        self.cache = Cache() if cache is None else cache
+        self.cache = RRsetCache() if cache is None else cache
         self._roots = Servers(ROOT, (), tuple(roots), float("inf"))
         self._port = port
         self._client = client
@@ -118,10 +118,10 @@ class Recursion:
         self._zones: dict[bytes, Servers] = {}
         self._avoid: dict[str, float] = {}
 
-    def known(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Outcome | None:
+    def known(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved | None:
         """The outcome when the cache alone holds all of it; nothing happens when it does not."""
         chain: list[Kept] = []
-        steps: list[Step] = []
+        steps: list[TraceStep] = []
         while len(chain) < CHAIN_MAX:
             kept = self.cache.find(name, rdtype, subnet, self._now())
             if kept is None:
@@ -131,11 +131,11 @@ class Recursion:
             target = _alias(kept, rdtype)
             if target is None:
                 work.steps += steps
-                return Outcome(kept.rcode, tuple(chain))
+                return Resolved(kept.rcode, tuple(chain))
             name = target
         return None
 
-    async def resolve(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Outcome:
+    async def resolve(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved:
         """Find the answer. Raises Failed."""
         chain: list[Kept] = []
         for _ in range(CHAIN_MAX):
@@ -148,7 +148,7 @@ class Recursion:
                 chain += await self._descend(name, rdtype, subnet, work)
             target = _alias(chain[-1], rdtype)
             if target is None:
-                return Outcome(chain[-1].rcode, tuple(chain))
+                return Resolved(chain[-1].rcode, tuple(chain))
             name = target
         raise Failed(f"more than {CHAIN_MAX} CNAMEs in a row")
 
@@ -173,7 +173,7 @@ class Recursion:
 
     async def _ask_zone(
         self, servers: Servers, name: bytes, rdtype: int, subnet: Network | None, work: Work
-    ) -> tuple[Answer | Denial | Referral, Audience]:
+    ) -> tuple[Answer | Denial | Referral, Clients]:
         """Put the question to one server of the zone after the other until one helps."""
         if servers.zone == ROOT:
             subnet = None
@@ -241,7 +241,9 @@ class Recursion:
         except UpstreamFault as fault:
             told = Lame(fault.sentence)
         ms = round((self._clock() - start) * 1000, 3)
-        work.steps.append(Step(name_text(zone), address, _asked(name, rdtype), _shown(subnet), told.text, ms))
+        work.steps.append(
+            TraceStep(name_text(zone), address, _asked(name, rdtype), _shown(subnet), told.text, ms)
+        )
         return told, scope
 
     def _keep_servers(self, referral: Referral) -> Servers:
@@ -257,7 +259,7 @@ class Recursion:
         self._zones[referral.zone] = servers
         return servers
 
-    def _keep(self, told: Answer | Denial, audience: Audience, name: bytes, rdtype: int) -> list[Kept]:
+    def _keep(self, told: Answer | Denial, audience: Clients, name: bytes, rdtype: int) -> list[Kept]:
         now = self._now()
         if isinstance(told, Denial):
             until = now + min(told.seconds, DENIAL_SECONDS_MAX)
@@ -269,7 +271,7 @@ class Recursion:
             self.cache.keep(rrset.owner, rdtype if rdtype == Type.ANY else rrset.rdtype, kept, now)
         return chain
 
-    def _kept(self, rrset: RRset, audience: Audience, now: float) -> Kept:
+    def _kept(self, rrset: RRset, audience: Clients, now: float) -> Kept:
         until = now + min(rrset.ttl, TTL_SECONDS_MAX)
         return Kept(Rcode.NOERROR, rrset, None, audience, until, rrset_text(rrset))
 
@@ -281,8 +283,8 @@ def _alias(kept: Kept, rdtype: int) -> bytes | None:
     return read_name(kept.records.rdatas[0], 0)[0]
 
 
-def _remembered(name: bytes, rdtype: int, subnet: Network | None, kept: Kept) -> Step:
-    return Step("", "cache", _asked(name, rdtype), _shown(subnet), kept.text, 0.0)
+def _remembered(name: bytes, rdtype: int, subnet: Network | None, kept: Kept) -> TraceStep:
+    return TraceStep("", "cache", _asked(name, rdtype), _shown(subnet), kept.text, 0.0)
 
 
 def _asked(name: bytes, rdtype: int) -> str:

@@ -10,7 +10,7 @@ TRACES_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """One question to one name server; `server` is "cache" for what was known already."""
 
     zone: str
@@ -34,7 +34,7 @@ class Resolution:
     answer: tuple[str, ...] = ()
     scope: int = 0
     ms: float = 0.0
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TraceStep] = field(default_factory=list)
 
     @property
     def cached(self) -> bool:

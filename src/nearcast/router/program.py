@@ -22,7 +22,7 @@ from nearcast.router.zones import zones_by_server
 from nearcast.selection.conditions import Conditions
 from nearcast.selection.decide import Selector
 from nearcast.serve.admin import administration
-from nearcast.serve.dns_server import AnswerQuery, DnsRoom, listen_dns
+from nearcast.serve.dns_server import AnswerQuery, DnsListener, listen_dns
 from nearcast.serve.http_server import listen_http
 from nearcast.serve.program import Group
 from nearcast.wire.dns.zone import Zone
@@ -137,7 +137,7 @@ async def start_router(
     return router
 
 
-async def start_authority(zones: Iterable[Zone], address: str, dns_port: int) -> DnsRoom:
+async def start_authority(zones: Iterable[Zone], address: str, dns_port: int) -> DnsListener:
     """Start a name server for `zones`: the root, a top-level domain, a provider. Raises OSError."""
     authority = Authority(zones)
     answer: AnswerQuery = authority.answer

@@ -22,7 +22,7 @@ import dns.rdatatype
 from nearcast.model.faults import UpstreamFault
 from nearcast.wire.dns.message import UDP_BYTES_MAX
 
-Server = tuple[str, int]
+ServerAddress = tuple[str, int]
 Subnet = IPv4Network | IPv6Network
 
 
@@ -38,7 +38,7 @@ class DnsClient:
 
     async def ask(
         self,
-        server: Server,
+        server: ServerAddress,
         name: str | dns.name.Name,
         rdtype: str | int,
         *,
@@ -87,7 +87,7 @@ class DnsClient:
             id=0,
         )
 
-    def _local(self, server: Server) -> Server | None:
+    def _local(self, server: ServerAddress) -> ServerAddress | None:
         """Where to send from: our address reaches servers of its own family only."""
         ours = self._local_address
         return (ours, 0) if ours is not None and (":" in ours) == (":" in server[0]) else None
@@ -98,7 +98,7 @@ class DnsClient:
             for octet in label
         )
 
-    async def _ask_datagram(self, server: Server, query: dns.message.Message) -> dns.message.Message:
+    async def _ask_datagram(self, server: ServerAddress, query: dns.message.Message) -> dns.message.Message:
         asking = _Asking(server, query)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: asking, local_addr=self._local(server), remote_addr=server
@@ -109,7 +109,7 @@ class DnsClient:
         finally:
             transport.close()
 
-    async def _ask_stream(self, server: Server, query: dns.message.Message) -> dns.message.Message:
+    async def _ask_stream(self, server: ServerAddress, query: dns.message.Message) -> dns.message.Message:
         reader, writer = await asyncio.open_connection(*server, local_addr=self._local(server))
         try:
             wire = query.to_wire()
@@ -126,7 +126,7 @@ class DnsClient:
 class _Asking(asyncio.DatagramProtocol):
     """One query under way over UDP; its reply is the first datagram that matches."""
 
-    def __init__(self, server: Server, query: dns.message.Message) -> None:
+    def __init__(self, server: ServerAddress, query: dns.message.Message) -> None:
         self._server = server
         self._query = query
         self.reply: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
@@ -162,5 +162,5 @@ def _matching(octets: bytes, query: dns.message.Message) -> dns.message.Message 
     return reply
 
 
-def _called(server: Server) -> str:
+def _called(server: ServerAddress) -> str:
     return f"name server {server[0]}:{server[1]}"

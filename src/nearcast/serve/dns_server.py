@@ -12,8 +12,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from nearcast.serve.limits import StreamLimits
-from nearcast.serve.tcp import Conversation, Peer, Room, listen_tcp
-from nearcast.serve.udp import DatagramRoom, listen_udp
+from nearcast.serve.tcp import Connection, Listener, Peer, listen_tcp
+from nearcast.serve.udp import DatagramListener, listen_udp
 
 Reply = bytes | None
 AnswerQuery = Callable[[bytes, Peer, bool], Reply | Coroutine[Any, Any, Reply]]
@@ -24,11 +24,11 @@ WAITING_MAX = 64  # questions of one connection that are being answered; more ar
 _BIND_TRIES = 20
 
 
-class DnsConversation(Conversation):
+class DnsConnection(Connection):
     """One TCP connection: questions in, answers out."""
 
-    def __init__(self, room: Room, answer: AnswerQuery) -> None:
-        super().__init__(room)
+    def __init__(self, listener: Listener, answer: AnswerQuery) -> None:
+        super().__init__(listener)
         self._answer = answer
         self._unread = bytearray()
         self._waiting: set[asyncio.Task[None]] = set()
@@ -104,10 +104,10 @@ class DnsConversation(Conversation):
             self.transport.close()
 
 
-class DnsRoom:
+class DnsListener:
     """A DNS server's two listeners. Satisfies `serve.program.Running`."""
 
-    def __init__(self, udp: DatagramRoom, tcp: Room) -> None:
+    def __init__(self, udp: DatagramListener, tcp: Listener) -> None:
         self.udp = udp
         self.tcp = tcp
 
@@ -131,14 +131,14 @@ async def listen_dns(
     *,
     limits: StreamLimits = DNS_STREAMS,
     share_port: bool = False,
-) -> DnsRoom:
+) -> DnsListener:
     """Answer DNS on `address`:`port` over UDP and TCP. Raises OSError when it cannot be bound.
 
     Port 0 takes one that is free for both.
     """
     for tries_left in reversed(range(_BIND_TRIES)):
         tcp = await listen_tcp(
-            lambda room: DnsConversation(room, answer), address, port, limits, share_port=share_port
+            lambda listener: DnsConnection(listener, answer), address, port, limits, share_port=share_port
         )
         try:
             udp = await listen_udp(
@@ -149,5 +149,5 @@ async def listen_dns(
             if port or not tries_left:
                 raise
         else:
-            return DnsRoom(udp, tcp)
+            return DnsListener(udp, tcp)
     raise AssertionError("the last try returns or raises")

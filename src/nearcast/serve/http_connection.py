@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_exchange import Exchange
-from nearcast.serve.tcp import Conversation, Peer
+from nearcast.serve.tcp import Connection, Peer
 from nearcast.wire.http.body import Framing, request_framing
 from nearcast.wire.http.head import end_of_head
 from nearcast.wire.http.message import HttpFault, RequestHead
 
 if TYPE_CHECKING:
-    from nearcast.serve.http_server import HttpRoom
+    from nearcast.serve.http_server import HttpListener
 
 LINGER_SECONDS = 2.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -34,17 +34,17 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 log = logging.getLogger(__name__)
 
 
-class HttpConversation(Conversation):
-    """Reads requests, one after the other, and has each answered by the room's application."""
+class HttpConnection(Connection):
+    """Reads requests, one after the other, and has each answered by the listener's application."""
 
-    room: HttpRoom
+    listener: HttpListener
 
-    def __init__(self, room: HttpRoom) -> None:
-        super().__init__(room)
+    def __init__(self, listener: HttpListener) -> None:
+        super().__init__(listener)
         self.local: Peer = ("", 0)
         self.gone = False  # nothing can be sent any more
         self.closing = False  # the present answer is the last one
-        self._requests_left = room.http_limits.requests_per_connection_max
+        self._requests_left = listener.http_limits.requests_per_connection_max
         self._unread = b""
         self._exchange: Exchange | None = None
         self._request: RequestHead | None = None  # whose body gathers
@@ -56,7 +56,7 @@ class HttpConversation(Conversation):
         self._lingers = False
         self._held_back = False  # we do not read, because too much is unread
 
-    # --- Conversation -----------------------------------------------------------------------------
+    # --- Connection -----------------------------------------------------------------------------
     def started(self) -> None:
         name = self.transport.get_extra_info("sockname")
         if name is not None:
@@ -107,7 +107,7 @@ class HttpConversation(Conversation):
     @property
     def last_request(self) -> bool:
         """No further request is accepted on this connection."""
-        return self._requests_left <= 0 or self.room.draining
+        return self._requests_left <= 0 or self.listener.draining
 
     async def until_peer_reads(self) -> None:
         """Wait for the peer to read what was written. Raises ConnectionResetError when it is gone."""
@@ -122,14 +122,14 @@ class HttpConversation(Conversation):
 
     def answered(self, exchange: Exchange) -> None:
         """The whole answer is written."""
-        room = self.room
-        room.counters.add(exchange.status, exchange.bytes_sent)
-        if room.on_answered is not None:
-            room.on_answered(exchange)
+        listener = self.listener
+        listener.counters.add(exchange.status, exchange.bytes_sent)
+        if listener.on_answered is not None:
+            listener.on_answered(exchange)
 
     def break_off(self) -> None:
         """Reset the connection: the peer must not take what it has for the whole."""
-        self.room.counters.broken_off_total += 1
+        self.listener.counters.broken_off_total += 1
         self.gone = True
         self.reset()
 
@@ -149,7 +149,7 @@ class HttpConversation(Conversation):
             body = bytes(self._body)
             if body:
                 self._body = bytearray()
-            self._converse(request, body)
+            self._hand_over(request, body)
 
     def _next_request(self) -> RequestHead | None:
         """The next request once its head and body are whole. HttpFault when it cannot be accepted."""
@@ -165,7 +165,7 @@ class HttpConversation(Conversation):
             self._expect_body(request)
         if self._framing is not None and not self._gather_body(self._framing):
             if self._timer is None:
-                self._start_timer(self.room.http_limits.body_seconds_max, "body")
+                self._start_timer(self.listener.http_limits.body_seconds_max, "body")
             return None
         self._stop_timer()
         self._request = self._framing = None
@@ -178,24 +178,24 @@ class HttpConversation(Conversation):
         if not unread:
             return None
         end = end_of_head(unread)
-        bytes_max = self.room.http_limits.head_bytes_max
+        bytes_max = self.listener.http_limits.head_bytes_max
         if end > bytes_max or (end < 0 and len(unread) > bytes_max):
             raise HttpFault(431, f"A request's head has at most {bytes_max} bytes.")
         if end < 0:
             if self._timer is None:
-                self._start_timer(self.room.http_limits.head_seconds_max, "head")
+                self._start_timer(self.listener.http_limits.head_seconds_max, "head")
             return None
         if self._timer is not None:
             self._stop_timer()
         self._requests_left -= 1
         if end == len(unread):
             self._unread = b""
-            return self.room.parse_head(unread)
+            return self.listener.parse_head(unread)
         self._unread = unread[end:]
-        return self.room.parse_head(unread[:end])
+        return self.listener.parse_head(unread[:end])
 
     def _expect_body(self, request: RequestHead) -> None:
-        limits = self.room.http_limits
+        limits = self.listener.http_limits
         if int(request.fields.get("content-length", "0")) > limits.body_bytes_max:
             raise HttpFault(413, f"A request's body has at most {limits.body_bytes_max} bytes.")
         expects = request.fields.get("expect", "").lower()
@@ -212,16 +212,16 @@ class HttpConversation(Conversation):
         except ValueError as fault:
             raise HttpFault(400, f"The request's body is malformed: {fault}.") from None
         self._body += content
-        if len(self._body) > self.room.http_limits.body_bytes_max:
-            bytes_max = self.room.http_limits.body_bytes_max
+        if len(self._body) > self.listener.http_limits.body_bytes_max:
+            bytes_max = self.listener.http_limits.body_bytes_max
             raise HttpFault(413, f"A request's body has at most {bytes_max} bytes.")
         return framing.complete
 
     # --- exchanges --------------------------------------------------------------------------------
-    def _converse(self, request: RequestHead, body: bytes) -> None:
+    def _hand_over(self, request: RequestHead, body: bytes) -> None:
         exchange = self._exchange = Exchange(self, request, body)
         try:
-            later = self.room.application(exchange)
+            later = self.listener.application(exchange)
         except Exception as fault:
             self._failed(exchange, fault)
         else:
@@ -259,7 +259,7 @@ class HttpConversation(Conversation):
         else:
             status, sentence = 500, "This server made a mistake."
             self.closing = True
-            self.room.counters.crashes_total += 1
+            self.listener.counters.crashes_total += 1
             request = exchange.request
             log.error("the application crashed on %s %s", request.method, request.target, exc_info=fault)
         if exchange.status == 0:
@@ -270,7 +270,7 @@ class HttpConversation(Conversation):
     def _refuse(self, fault: HttpFault) -> None:
         """The peer's fault, seen before there was a request to hand on: answer it and part."""
         self._stop_timer()
-        self.room.counters.refused_total += 1
+        self.listener.counters.refused_total += 1
         self.closing = True
         request = self._request or RequestHead("GET", "*", {}, keep_alive=False)
         exchange = self._exchange = Exchange(self, request, b"")
@@ -291,7 +291,7 @@ class HttpConversation(Conversation):
 
     def _hold_back(self) -> None:
         """Stop reading from a peer that sends requests faster than it takes answers."""
-        if len(self._unread) > self.room.http_limits.head_bytes_max and not self.transport.is_closing():
+        if len(self._unread) > self.listener.http_limits.head_bytes_max and not self.transport.is_closing():
             self._held_back = True
             self.transport.pause_reading()
 

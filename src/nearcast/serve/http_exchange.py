@@ -15,7 +15,7 @@ from nearcast.wire.http.head import encode_response_head
 from nearcast.wire.http.message import Fields, RequestHead
 
 if TYPE_CHECKING:
-    from nearcast.serve.http_connection import HttpConversation
+    from nearcast.serve.http_connection import HttpConnection
 
 # Up to this size copying a body behind its head is cheaper than handing over two buffers.
 JOINED_BYTES_MAX = 8 * 1024
@@ -28,7 +28,7 @@ _BODILESS = frozenset({204, 304, *range(100, 200)})
 class Exchange:
     """One request and the answer to it."""
 
-    __slots__ = ("_chunked", "_conversation", "_left", "answered", "body", "bytes_sent", "request", "status")
+    __slots__ = ("_chunked", "_connection", "_left", "answered", "body", "bytes_sent", "request", "status")
 
     request: RequestHead
     body: bytes  # the request's whole body (bounded by HttpLimits.body_bytes_max)
@@ -36,8 +36,8 @@ class Exchange:
     bytes_sent: int  # of the answer's body
     answered: bool  # the answer is complete, or has been broken off
 
-    def __init__(self, conversation: HttpConversation, request: RequestHead, body: bytes) -> None:
-        self._conversation = conversation
+    def __init__(self, connection: HttpConnection, request: RequestHead, body: bytes) -> None:
+        self._connection = connection
         self.request = request
         self.body = body
         self.status = 0
@@ -49,12 +49,12 @@ class Exchange:
     @property
     def peer(self) -> Peer:
         """The other end's address."""
-        return self._conversation.peer
+        return self._connection.peer
 
     @property
     def local(self) -> Peer:
         """Our own address of this connection."""
-        return self._conversation.local
+        return self._connection.local
 
     def respond(self, status: int, fields: Fields, body: bytes | memoryview = b"") -> None:
         """Answer completely. Content-Length and Date are added; a HEAD request gets no body.
@@ -66,18 +66,18 @@ class Exchange:
         head = self._head(status, fields, length)
         self.status = status
         self.answered = True
-        conversation = self._conversation
-        if conversation.gone:
+        connection = self._connection
+        if connection.gone:
             return
         if length == 0 or self.request.method == "HEAD" or status in _BODILESS:
-            conversation.transport.write(head)
+            connection.transport.write(head)
         else:
             self.bytes_sent = length
             if length <= JOINED_BYTES_MAX:
-                conversation.transport.write(head + body)
+                connection.transport.write(head + body)
             else:
-                conversation.transport.writelines((head, body))
-        conversation.answered(self)
+                connection.transport.writelines((head, body))
+        connection.answered(self)
 
     def begin(self, status: int, fields: Fields, length: int | None) -> None:
         """Begin an answer whose body follows by `write`; chunked when `length` is None (until the
@@ -88,16 +88,16 @@ class Exchange:
         bodiless = self.request.method == "HEAD" or status in _BODILESS
         self._left = 0 if bodiless else length
         self._chunked = length is None and not bodiless and self.request.minor_version > 0
-        if not self._conversation.gone:
-            self._conversation.transport.write(head)
+        if not self._connection.gone:
+            self._connection.transport.write(head)
 
     async def write(self, octets: bytes | memoryview) -> None:
         """Send a piece of the body; waits while the peer has fallen behind. Raises
         ConnectionResetError when the peer is gone. To a HEAD request nothing is sent."""
         assert self.status and not self.answered, "write comes between begin and end"
         size = len(octets)
-        conversation = self._conversation
-        if conversation.gone:
+        connection = self._connection
+        if connection.gone:
             raise ConnectionResetError("the peer is gone")
         if size == 0 or self.request.method == "HEAD":
             return
@@ -107,12 +107,12 @@ class Exchange:
                 raise AssertionError(f"a body longer than announced, by {size - self._left} bytes")
             self._left -= size
         if self._chunked:
-            conversation.transport.writelines((b"%x\r\n" % size, octets, b"\r\n"))
+            connection.transport.writelines((b"%x\r\n" % size, octets, b"\r\n"))
         else:
-            conversation.transport.write(octets)
+            connection.transport.write(octets)
         self.bytes_sent += size
-        if not conversation.peer_reads:
-            await conversation.until_peer_reads()
+        if not connection.peer_reads:
+            await connection.until_peer_reads()
 
     def end(self) -> None:
         """The body is complete."""
@@ -123,26 +123,26 @@ class Exchange:
             self.break_off()
             raise AssertionError(f"a body shorter than announced, by {self._left} bytes")
         self.answered = True
-        conversation = self._conversation
-        if conversation.gone:
+        connection = self._connection
+        if connection.gone:
             return
         if self._chunked:
-            conversation.transport.write(b"0\r\n\r\n")
-        conversation.answered(self)
+            connection.transport.write(b"0\r\n\r\n")
+        connection.answered(self)
 
     def break_off(self) -> None:
         """The rest of the body cannot be had: reset, so that the peer cannot take it for whole."""
         if not self.answered:
             self.answered = True
-            self._conversation.break_off()
+            self._connection.break_off()
 
     def _head(self, status: int, fields: Fields, length: int | None) -> bytes:
         """The head of the answer; decides whether the connection outlives it."""
-        conversation = self._conversation
+        connection = self._connection
         request = self.request
-        more = "" if "date" in fields else conversation.room.date_line()
+        more = "" if "date" in fields else connection.listener.date_line()
         if not _HOP_BY_HOP.isdisjoint(fields):
-            conversation.closing |= "close" in fields.get("connection", "").lower()
+            connection.closing |= "close" in fields.get("connection", "").lower()
             fields = {name: value for name, value in fields.items() if name not in _HOP_BY_HOP}
         if "content-length" in fields:
             # Only where no body follows may it say something of its own (RFC 9110 8.6).
@@ -155,10 +155,10 @@ class Exchange:
         elif request.minor_version:
             more += "transfer-encoding: chunked\r\n"
         elif request.method != "HEAD":
-            conversation.closing = True
-        if not request.keep_alive or conversation.last_request:
-            conversation.closing = True
-        if conversation.closing:
+            connection.closing = True
+        if not request.keep_alive or connection.last_request:
+            connection.closing = True
+        if connection.closing:
             more += "connection: close\r\n"
         elif request.minor_version == 0:
             more += "connection: keep-alive\r\n"

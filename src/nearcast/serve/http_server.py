@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nearcast.serve.http_connection import HttpConversation
+from nearcast.serve.http_connection import HttpConnection
 from nearcast.serve.http_exchange import Application, Exchange
-from nearcast.serve.http_lane import HeadLane
 from nearcast.serve.limits import HttpLimits, StreamLimits
-from nearcast.serve.tcp import Room, listen_tcp
+from nearcast.serve.parsed_heads import ParsedHeads
+from nearcast.serve.tcp import Listener, listen_tcp
 from nearcast.wire.http.dates import encode_date
 from nearcast.wire.http.head import parse_request_head
 from nearcast.wire.http.message import RequestHead
 
-__all__ = ["Application", "Exchange", "HttpCounters", "HttpRoom", "listen_http"]
+__all__ = ["Application", "Exchange", "HttpCounters", "HttpListener", "listen_http"]
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class HttpCounters:
         self.bytes_sent_total += body_bytes
 
 
-class HttpRoom(Room):
+class HttpListener(Listener):
     """A listening address that speaks HTTP, and what its connections share."""
 
     def __init__(
@@ -57,7 +57,7 @@ class HttpRoom(Room):
         self.http_limits = http_limits
         self.counters = HttpCounters()
         self.on_answered: Callable[[Exchange], None] | None = None  # an access log may listen here
-        self.parse_head: Callable[[bytes], RequestHead] = HeadLane(parse_request_head)
+        self.parse_head: Callable[[bytes], RequestHead] = ParsedHeads(parse_request_head)
         self._clock = clock
         self._date_second = -1
         self._date_line = ""
@@ -80,11 +80,13 @@ async def listen_http(
     limits: HttpLimits | None = None,
     stream_limits: StreamLimits | None = None,
     share_port: bool = False,
-) -> HttpRoom:
+) -> HttpListener:
     """Serve `application` on `address`:`port`; `clock` gives the wall time of Date fields (Unix seconds).
 
     An address that cannot be bound raises OSError.
     """
-    room = HttpRoom(application, clock, limits or HttpLimits(), stream_limits or StreamLimits())
-    await listen_tcp(lambda _: HttpConversation(room), address, port, share_port=share_port, room=room)
-    return room
+    listener = HttpListener(application, clock, limits or HttpLimits(), stream_limits or StreamLimits())
+    await listen_tcp(
+        lambda _: HttpConnection(listener), address, port, share_port=share_port, listener=listener
+    )
+    return listener

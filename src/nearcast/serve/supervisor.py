@@ -2,7 +2,7 @@
 
 The supervisor runs no event loop and no thread: it forks, and a fork copies only the calling thread
 and every lock and loop as it stands. So it waits in poll(2), on a pidfd and a report pipe for each
-worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see `crew.py`.
+worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see `processes.py`.
 
     state      what happens       next
     ---------  -----------------  ---------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""TCP listeners: one `Room` per listening address, one `Conversation` per connection.
+"""TCP listeners: one `Listener` per listening address, one `Connection` per connection.
 
 UDP and TCP differ in framing, not in meaning: DNS, HTTP and the uppercase application each subclass
-`Conversation` with their framing and share everything that makes a public TCP server survive its peers:
+`Connection` with their framing and share everything that makes a public TCP server survive its peers:
 
 - a bound on connections (one more is closed at once),
 - an idle deadline, moved by every byte that arrives; one timer per connection that is re-armed when
@@ -35,16 +35,16 @@ TIMER_SECONDS = 0.001  # uvloop counts in milliseconds, and may call that much e
 DISCARD_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends RST at once
 
 
-class Conversation(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One TCP connection. Subclasses define `received`, and `ended`, `finish` where they need to."""
 
     transport: asyncio.Transport
     peer: Peer
 
-    def __init__(self, room: Room) -> None:
-        self.room = room
-        self.loop = room.loop
-        self.limits = room.limits
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.loop = listener.loop
+        self.limits = listener.limits
         self.peer_reads = True  # False while more than write_buffer_bytes wait for the peer
         self._peer_ended = False
         self._gone = False
@@ -103,7 +103,7 @@ class Conversation(asyncio.Protocol):
             transport.abort()
             return
         self.peer = (peer[0], peer[1])
-        if not self.room.admit(self):
+        if not self.listener.admit(self):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=self.limits.write_buffer_bytes)
@@ -137,7 +137,7 @@ class Conversation(asyncio.Protocol):
         if self._deadline_timer is None:
             return
         self._deadline_timer.cancel()
-        self.room.leave(self)
+        self.listener.leave(self)
         self.lost(exc)
 
     def _look_at_deadline(self) -> None:
@@ -161,14 +161,14 @@ class Conversation(asyncio.Protocol):
         return unsent
 
 
-class Room:
-    """A listening address and the conversations that came in through it."""
+class Listener:
+    """A listening address and the connections that came in through it."""
 
     def __init__(self, limits: StreamLimits) -> None:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
         self.draining = False
-        self.conversations: dict[Conversation, None] = {}  # in order of arrival, the same in every run
+        self.connections: dict[Connection, None] = {}  # in order of arrival, the same in every run
         self.accepted_total = 0
         self.refused_total = 0
         self._server: asyncio.Server | None = None
@@ -181,26 +181,26 @@ class Room:
         """The port really bound (asked for as 0, it is the kernel's choice)."""
         return self._port
 
-    def admit(self, conversation: Conversation) -> bool:
-        if self.draining or len(self.conversations) >= self.limits.connections_max:
+    def admit(self, connection: Connection) -> bool:
+        if self.draining or len(self.connections) >= self.limits.connections_max:
             self.refused_total += 1
             return False
         self.accepted_total += 1
-        self.conversations[conversation] = None
+        self.connections[connection] = None
         self._empty.clear()
         return True
 
-    def leave(self, conversation: Conversation) -> None:
-        self.conversations.pop(conversation, None)
-        if not self.conversations:
+    def leave(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+        if not self.connections:
             self._empty.set()
 
     async def drain(self, seconds: float) -> None:
         self.draining = True
         if self._server is not None:
             self._server.close()
-        for conversation in list(self.conversations):
-            conversation.finish()
+        for connection in list(self.connections):
+            connection.finish()
         try:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
@@ -214,31 +214,31 @@ class Room:
         self.draining = True
         if self._server is not None:
             self._server.close()
-        for conversation in list(self.conversations):
-            conversation.reset()
+        for connection in list(self.connections):
+            connection.reset()
 
 
 async def listen_tcp(
-    converse: Callable[[Room], Conversation],
+    make_connection: Callable[[Listener], Connection],
     address: str,
     port: int,
     limits: StreamLimits | None = None,
     *,
     share_port: bool = False,
-    room: Room | None = None,
-) -> Room:
-    """Listen on `address`:`port`; `converse` makes the conversation of each connection.
+    listener: Listener | None = None,
+) -> Listener:
+    """Listen on `address`:`port`; `make_connection` makes the connection of each connection.
 
     `share_port` sets SO_REUSEPORT, so that several workers share the port and the kernel spreads the
-    connections among them. `room`: one made before, of a subclass; `limits` are then its own. An address
+    connections among them. `listener`: one made before, of a subclass; `limits` are then its own. An address
     that cannot be bound raises OSError.
     """
-    room = room or Room(limits or StreamLimits())
-    server = await room.loop.create_server(
-        lambda: converse(room), address, port, backlog=1024, reuse_port=share_port or None
+    listener = listener or Listener(limits or StreamLimits())
+    server = await listener.loop.create_server(
+        lambda: make_connection(listener), address, port, backlog=1024, reuse_port=share_port or None
     )
     if not server.sockets:  # asyncio passes over families that the machine does not have
         raise OSError(errno.EAFNOSUPPORT, f"this machine has no address family for {address}")
-    room._port = int(server.sockets[0].getsockname()[1])
-    room._server = server
-    return room
+    listener._port = int(server.sockets[0].getsockname()[1])
+    listener._server = server
+    return listener

@@ -17,7 +17,7 @@ Reply = bytes | None
 AnswerDatagram = Callable[[bytes, Peer], Reply | Coroutine[Any, Any, Reply]]
 
 
-class DatagramRoom(asyncio.DatagramProtocol):
+class DatagramListener(asyncio.DatagramProtocol):
     """One bound UDP address."""
 
     transport: asyncio.DatagramTransport
@@ -95,12 +95,12 @@ class DatagramRoom(asyncio.DatagramProtocol):
 
 async def listen_udp(
     answer: AnswerDatagram, address: str, port: int, *, share_port: bool = False, waiting_max: int = 4096
-) -> DatagramRoom:
+) -> DatagramListener:
     """Bind `address`:`port` and answer every datagram. An address that cannot be bound raises OSError."""
     make = asyncio.get_running_loop().create_datagram_endpoint
     try:
-        _, room = await make(
-            lambda: DatagramRoom(answer, waiting_max),
+        _, listener = await make(
+            lambda: DatagramListener(answer, waiting_max),
             local_addr=(address, port),
             reuse_port=share_port or None,
         )
@@ -108,4 +108,4 @@ async def listen_udp(
         if fault.errno is None and isinstance(fault.__cause__, OSError):
             raise fault.__cause__ from None  # uvloop hides the reason there
         raise
-    return room
+    return listener

@@ -22,12 +22,12 @@ from nearcast.uppercase.capitals import TEXT_BYTES_MAX
 from nearcast.uppercase.lines import LINE_BYTES_MAX
 from nearcast.wire.packet import UdpPacket, build
 
-Address = tuple[str, int]
+ServerAddress = tuple[str, int]
 CAPITALS_GROW_MAX = 3  # ΐ: two octets become six
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for a reply, and how often to ask (a connection is asked once)."""
 
     seconds: float = 1.0
@@ -39,7 +39,7 @@ class Reply:
     """What came back, from where, at which try and how long after that was sent."""
 
     octets: bytes
-    server: Address
+    server: ServerAddress
     tries: int
     seconds: float
     packet: bytes = b""  # the last one sent, when it was built by hand
@@ -52,7 +52,7 @@ class NotAsked(ValueError):
 class Unanswered(UpstreamFault):
     """Nobody answered; `remedy` says what to try."""
 
-    def __init__(self, server: Address, sentence: str, remedy: str) -> None:
+    def __init__(self, server: ServerAddress, sentence: str, remedy: str) -> None:
         super().__init__(f"{server[0]} port {server[1]}", sentence)
         self.remedy = remedy
 
@@ -64,7 +64,7 @@ class Asker(Protocol):
     async def close(self) -> None: ...
 
 
-def unreachable(server: Address, transport: str, fault: OSError) -> Unanswered:
+def unreachable(server: ServerAddress, transport: str, fault: OSError) -> Unanswered:
     """What an error of the socket means to somebody who asked."""
     host, port = server
     if isinstance(fault, socket.gaierror):
@@ -105,8 +105,8 @@ class UdpAsker:
 
     def __init__(
         self,
-        server: Address,
-        patience: Patience,
+        server: ServerAddress,
+        patience: RetryPolicy,
         clock: Callable[[], float],
         lost: Callable[[int], None] = lambda tries: None,
     ) -> None:
@@ -132,7 +132,7 @@ class UdpAsker:
     async def _ask(self, text: bytes) -> Reply:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(*self._server, type=socket.SOCK_DGRAM)
-        addresses: list[Address] = [(str(place[0]), int(place[1])) for *_, place in found]
+        addresses: list[ServerAddress] = [(str(place[0]), int(place[1])) for *_, place in found]
         for address in addresses[:-1]:  # a name may have several, as localhost has ::1 and 127.0.0.1
             try:
                 return await self._ask_at(address, text)
@@ -140,7 +140,7 @@ class UdpAsker:
                 pass
         return await self._ask_at(addresses[-1], text)
 
-    async def _ask_at(self, address: Address, text: bytes) -> Reply:
+    async def _ask_at(self, address: ServerAddress, text: bytes) -> Reply:
         loop = asyncio.get_running_loop()
         transport, replies = await loop.create_datagram_endpoint(_Replies, remote_addr=address)
         try:
@@ -191,7 +191,7 @@ class RawAsker(UdpAsker):
 class TcpAsker:
     """Asks over one connection, which is made anew when the server has closed it meanwhile."""
 
-    def __init__(self, server: Address, patience: Patience, clock: Callable[[], float]) -> None:
+    def __init__(self, server: ServerAddress, patience: RetryPolicy, clock: Callable[[], float]) -> None:
         self._server = server
         self._clock = clock
         self._seconds = patience.seconds * patience.tries

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from nearcast.serve.limits import StreamLimits
 from nearcast.serve.program import Group
-from nearcast.serve.tcp import Conversation, Peer, Room, listen_tcp
-from nearcast.serve.udp import DatagramRoom, listen_udp
+from nearcast.serve.tcp import Connection, Listener, Peer, listen_tcp
+from nearcast.serve.udp import DatagramListener, listen_udp
 from nearcast.uppercase.capitals import datagram_capitals
 from nearcast.uppercase.lines import LINE_BYTES_MAX, Lines
 
@@ -34,11 +34,11 @@ class UppercaseLimits:
     stream: StreamLimits = field(default_factory=StreamLimits)
 
 
-class UppercaseConversation(Conversation):
+class UppercaseConnection(Connection):
     """One TCP connection: lines in, lines out."""
 
-    def __init__(self, room: Room, limits: UppercaseLimits) -> None:
-        super().__init__(room)
+    def __init__(self, listener: Listener, limits: UppercaseLimits) -> None:
+        super().__init__(listener)
         self._quiet_seconds = limits.quiet_seconds
         self._lines = Lines(limits.line_bytes_max)
         self._quiet_at = 0.0
@@ -87,7 +87,7 @@ class UppercaseConversation(Conversation):
 class Uppercase(Group):
     """A running uppercase server."""
 
-    def __init__(self, stream: Room, datagrams: DatagramRoom) -> None:
+    def __init__(self, stream: Listener, datagrams: DatagramListener) -> None:
         super().__init__(stream, datagrams)
         self.stream = stream
         self.datagrams = datagrams
@@ -108,11 +108,11 @@ async def start_uppercase(
     """
     limits = limits or UppercaseLimits()
 
-    def converse(room: Room) -> UppercaseConversation:
-        return UppercaseConversation(room, limits)
+    def make_connection(listener: Listener) -> UppercaseConnection:
+        return UppercaseConnection(listener, limits)
 
     for tried in range(1, PORTS_TRIED + 1):
-        stream = await listen_tcp(converse, address, port, limits.stream, share_port=share_port)
+        stream = await listen_tcp(make_connection, address, port, limits.stream, share_port=share_port)
         try:
             datagrams = await listen_udp(answer_datagram, address, stream.port, share_port=share_port)
         except OSError as fault:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.cache.disk import Entry, PosixDisk
+from nearcast.cache.disk import DirectoryEntry, PosixDisk
 
 
 def test_a_directory_as_a_disk(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_directory_as_a_disk(tmp_path: Path) -> None:
     disk.sync_directory("a/b")
     with pytest.raises(FileExistsError):
         disk.create("a/b/one")
-    assert disk.entries("a/b") == [Entry("one", 12)]
+    assert disk.entries("a/b") == [DirectoryEntry("one", 12)]
     disk.rename("a/b/one", "two")
     whole = disk.map("two")
     disk.remove("two")

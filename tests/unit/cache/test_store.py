@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nearcast.cache.disk import PosixDisk
-from nearcast.cache.entry import Entry, ObjectHead
+from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.freshness import Freshness
 from nearcast.cache.store import Store
-from nearcast.simulate.disk import VirtualDisk
+from nearcast.simulate.world.disk import VirtualDisk
 
 
 def opened(disk: VirtualDisk | PosixDisk, bytes_max: int = 10_000, **options: object) -> Store:
@@ -25,11 +25,11 @@ def head(key: str, stored_at: float = 1.0) -> ObjectHead:
     return ObjectHead(key, 200, {"etag": f'"{key}"'}, stored_at, Freshness(60.0, 0.0, 0.0, 0.0))
 
 
-def put(store: Store, key: str, body: bytes, stored_at: float = 1.0) -> Entry | None:
-    writing = store.begin(head(key, stored_at), len(body))
-    if writing is None or (body and not writing.write(body)):
+def put(store: Store, key: str, body: bytes, stored_at: float = 1.0) -> StoredObject | None:
+    writer = store.begin(head(key, stored_at), len(body))
+    if writer is None or (body and not writer.write(body)):
         return None
-    return writing.commit()
+    return writer.commit()
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def disk() -> VirtualDisk:
 
 def test_on_a_real_directory(tmp_path: Path) -> None:
     store = opened(PosixDisk(tmp_path), 1_000_000)
-    writing = store.begin(head("a"), None)
-    assert writing is not None
-    assert writing.write(b"one ")
-    assert bytes(writing.written(0)) == b"one "
-    assert writing.write(b"two")
-    assert bytes(writing.written(2)) == b"e two"
+    writer = store.begin(head("a"), None)
+    assert writer is not None
+    assert writer.write(b"one ")
+    assert bytes(writer.written(0)) == b"one "
+    assert writer.write(b"two")
+    assert bytes(writer.written(2)) == b"e two"
     assert store.get("a") is None
-    assert writing.commit() is not None
+    assert writer.commit() is not None
     assert put(store, "empty", b"") is not None
     (tmp_path / "objects" / "foreign").write_bytes(b"not ours" * 100)
     (tmp_path / "filling" / "77").write_bytes(b"cut off")
@@ -79,7 +79,7 @@ def test_it_stays_within_its_bytes_by_evicting(disk: VirtualDisk) -> None:
 def test_what_is_being_written_counts_and_is_not_evicted(disk: VirtualDisk) -> None:
     store = opened(disk)
     writings = [store.begin(head(name), 4000) for name in "abc"]
-    assert [writing is not None for writing in writings] == [True, True, False]
+    assert [writer is not None for writer in writings] == [True, True, False]
     assert store.bytes_stored <= 10_000
     writings[0].discard()  # type: ignore[union-attr]
     assert store.begin(head("c"), 4000) is not None
@@ -88,11 +88,11 @@ def test_what_is_being_written_counts_and_is_not_evicted(disk: VirtualDisk) -> N
 def test_what_is_too_large_is_not_stored(disk: VirtualDisk) -> None:
     store = opened(disk)
     assert store.begin(head("a"), 6000) is None
-    writing = store.begin(head("a"), None)
-    assert writing is not None
-    assert writing.write(bytes(3000))
-    assert not writing.write(bytes(3000))
-    assert (len(writing.written(0)), writing.open, writing.commit()) == (3000, False, None)
+    writer = store.begin(head("a"), None)
+    assert writer is not None
+    assert writer.write(bytes(3000))
+    assert not writer.write(bytes(3000))
+    assert (len(writer.written(0)), writer.open, writer.commit()) == (3000, False, None)
     assert (store.bytes_stored, disk.entries("filling")) == (0, [])
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from nearcast.cli.demo import key_of, prepare
 from nearcast.cli.main import app
-from nearcast.lab.ports import Ports
+from nearcast.lab.ports import LabPorts
 from nearcast.model.faults import OperatorFault
 
 runner = CliRunner()
@@ -75,12 +75,12 @@ def test_commands_that_need_a_running_demo_say_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_viewers_are_chosen_by_place_or_name() -> None:
-    config, _ = prepare(None, Ports(0, 0, 0), ["Frankfurt"])
+    config, _ = prepare(None, LabPorts(0, 0, 0), ["Frankfurt"])
     assert [viewer.name for viewer in config.internet.viewers] == ["frankfurt"]
-    config, _ = prepare(EXAMPLES / "lecture.toml", Ports(0, 0, 0), ["iowa"])
+    config, _ = prepare(EXAMPLES / "lecture.toml", LabPorts(0, 0, 0), ["iowa"])
     assert config.internet.providers[0].zone == "movie.com"
     with pytest.raises(OperatorFault, match="Atlantis"):
-        prepare(None, Ports(0, 0, 0), ["iowa", "Atlantis"])
+        prepare(None, LabPorts(0, 0, 0), ["iowa", "Atlantis"])
 
 
 def test_a_files_name_becomes_a_place_in_urls() -> None:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from nearcast.cli.main import app
 from nearcast.router.health import Record
-from nearcast.simulate.checkers import CHECKERS
-from nearcast.simulate.checkers.routing import NamesHealthy
+from nearcast.simulate.play.checkers import CHECKERS
+from nearcast.simulate.play.checkers.routing import NamesHealthy
 
 ROOT = Path(__file__).parents[3]
 DEMO = str(ROOT / "examples" / "scenarios" / "demo.toml")

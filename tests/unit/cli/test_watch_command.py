@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from nearcast.cli.watch import Saved, default_resolver, read_client, read_resolver, speak_bytes, watch
 from nearcast.model.faults import OperatorFault
-from nearcast.player.fetch import Patience
+from nearcast.player.fetch import RetryPolicy
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.wire.http.ranges import Span, content_range, requested_span
 from nearcast.wire.manifest import dash
@@ -64,11 +64,11 @@ def site() -> Iterator[str]:
         else:
             exchange.respond(200, fields, octets)
 
-    ready: Any = threading.Event()
+    ready: Any = threading.ViewingEvent()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        stop = asyncio.Event()
+        stop = asyncio.ViewingEvent()
         room = await listen_http(answer, "127.0.0.1", 0, clock=lambda: 0.0)
         ready.port, ready.stop = room.port, stop
         ready.set()
@@ -149,7 +149,7 @@ def test_what_cannot_be_watched_ends_with_1(site: str, path: str) -> None:
 
 
 def test_who_cannot_be_reached_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (1, 0.0, 0.0, 0.0))  # one round, no pause
+    monkeypatch.setattr(RetryPolicy.__init__, "__defaults__", (1, 0.0, 0.0, 0.0))  # one round, no pause
     result = typed("http://127.0.0.1:1/clock", "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout)["reached"] is False

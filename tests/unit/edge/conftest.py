@@ -17,10 +17,10 @@ from nearcast.edge.program import Edge, start_edge
 from nearcast.model.read import parse_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
-from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import loop_factory
-from nearcast.simulate.disk import VirtualDisk
+from nearcast.simulate.world.disk import VirtualDisk
 from nearcast.wire.http.cache_status import CacheStatus, parse_cache_status
 
 EDGE = "127.0.0.2"
@@ -94,7 +94,7 @@ class Cdn:
     """`pages` says by path how the origin answers; `asked` counts, `requests` keeps what it was asked."""
 
     edge: Edge
-    origin: HttpRoom
+    origin: HttpListener
 
     def __init__(self) -> None:
         self.now = NOW

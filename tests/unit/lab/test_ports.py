@@ -1,4 +1,4 @@
-"""Ports: the configured ones, the next free set, or a sentence that says what to do."""
+"""LabPorts: the configured ones, the next free set, or a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.lab.ports import Ports, addresses_of, find_ports, ports_of, with_ports
+from nearcast.lab.ports import LabPorts, addresses_of, find_ports, ports_of, with_ports
 from nearcast.model.config import Config
 from nearcast.model.faults import OperatorFault
 from nearcast.model.read import parse_config
@@ -27,12 +27,12 @@ def config() -> Config:
     """The demo on ports that are free at this moment."""
     while True:
         base = free_port() % 20_000 + 20_000
-        moved = with_ports(parse_config(TEXT), Ports(base, base + 1, base + 2))
+        moved = with_ports(parse_config(TEXT), LabPorts(base, base + 1, base + 2))
         if find_ports(moved, fixed=False) == ports_of(moved):
             return moved
 
 
-def listener(address: str, port: int, *, shared: bool = False) -> socket.socket:
+def observer(address: str, port: int, *, shared: bool = False) -> socket.socket:
     held = socket.socket()
     if shared:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -43,13 +43,13 @@ def listener(address: str, port: int, *, shared: bool = False) -> socket.socket:
 
 def test_a_taken_port_moves_all_three_together(config: Config) -> None:
     wanted = ports_of(config)
-    with listener("127.0.51.2", wanted.http):
+    with observer("127.0.51.2", wanted.http):
         found = find_ports(config, fixed=False)
     assert found == wanted.shifted(100)
 
 
 def test_a_port_that_is_taken_for_sharing_counts_as_taken(config: Config) -> None:
-    with listener("127.0.53.1", ports_of(config).admin, shared=True):
+    with observer("127.0.53.1", ports_of(config).admin, shared=True):
         assert find_ports(config, fixed=False) != ports_of(config)
 
 
@@ -61,17 +61,19 @@ def test_a_taken_udp_port_counts_too(config: Config) -> None:
 
 def test_ports_the_user_named_are_refused_with_a_remedy(config: Config) -> None:
     with (
-        listener("127.0.51.2", ports_of(config).http),
+        observer("127.0.51.2", ports_of(config).http),
         pytest.raises(OperatorFault, match=r"127\.0\.51\.2:\d+ is taken .* --http-port"),
     ):
         find_ports(config, fixed=True)
 
 
 def test_origins_inside_the_lab_move_with_the_ports_and_others_stay() -> None:
-    moved = with_ports(parse_config(TEXT), Ports(6300, 9080, 9081))
+    moved = with_ports(parse_config(TEXT), LabPorts(6300, 9080, 9081))
     assert moved.distributions[0].origin == "http://127.0.40.1:9080"
     elsewhere = parse_config(TEXT.replace("http://127.0.40.1:8080", "http://192.0.2.9:8080"))
-    assert with_ports(elsewhere, Ports(6300, 9080, 9081)).distributions[0].origin == "http://192.0.2.9:8080"
+    assert (
+        with_ports(elsewhere, LabPorts(6300, 9080, 9081)).distributions[0].origin == "http://192.0.2.9:8080"
+    )
 
 
 def test_an_address_that_is_not_on_this_machine_is_named_with_its_path() -> None:
@@ -87,7 +89,7 @@ def test_an_address_that_is_not_on_this_machine_is_named_with_its_path() -> None
 def test_every_listening_address_is_looked_at(config: Config) -> None:
     with ExitStack() as held:
         for path, address in addresses_of(config):
-            with listener(str(address), ports_of(config).http):
+            with observer(str(address), ports_of(config).http):
                 assert find_ports(config, fixed=False) != ports_of(config), path
         held.close()
     assert find_ports(config, fixed=True) == ports_of(config)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from nearcast.origin.content import MemorySource, content_tag
-from nearcast.origin.media import FOREVER, SHORT, Kind
+from nearcast.origin.media import FOREVER, SHORT, MediaType
 from nearcast.origin.program import SLICE_BYTES, Origin, start_origin
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.loop import run
@@ -59,7 +59,7 @@ def asked(scene: Callable[[Ask, Origin], Awaitable[None]]) -> None:
 
         try:
             await scene(ask, origin)
-            assert origin.room.counters.crashes_total == 0
+            assert origin.listener.counters.crashes_total == 0
         finally:
             await client.close()
             await origin.drain(1)
@@ -199,7 +199,7 @@ def test_fetches_are_counted_by_name() -> None:
 
 def test_kinds_can_be_changed() -> None:
     async def scene() -> None:
-        kinds = {".mpd": Kind("x/y", "no-store")}
+        kinds = {".mpd": MediaType("x/y", "no-store")}
         origin = await start_origin(MemorySource(TITLES), "127.0.0.1", 0, clock=lambda: THEN, kinds=kinds)
         client = HttpClient()
         address = ("127.0.0.1", origin.port)
@@ -220,12 +220,12 @@ def test_a_slow_reader_holds_a_few_slices(tmp_path: Path) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", origin.port, limit=1024)
         writer.write(b"GET /film.mp4 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
-        (conversation,) = origin.room.conversations
-        while conversation.peer_reads:  # noqa: ASYNC110 - until the sockets are full
+        (connection,) = origin.listener.connections
+        while connection.peer_reads:  # noqa: ASYNC110 - until the sockets are full
             await asyncio.sleep(0.001)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert conversation.transport.get_write_buffer_size() <= 3 * SLICE_BYTES
+        assert connection.transport.get_write_buffer_size() <= 3 * SLICE_BYTES
         assert len(await reader.read(-1)) == 64 * 1024 * 1024
         writer.close()
         await origin.drain(1)

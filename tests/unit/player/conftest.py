@@ -19,14 +19,14 @@ import dns.rrset
 import pytest
 
 from nearcast.model.title import AudioTrack, Rendition, Title
-from nearcast.player.fetch import Patience
+from nearcast.player.fetch import RetryPolicy
 from nearcast.player.session import Viewer
-from nearcast.player.viewing import Event, Fetched, Viewing
+from nearcast.player.viewing import Fetched, Viewing, ViewingEvent
 from nearcast.serve.http_client import ClientLimits
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.udp import listen_udp
-from nearcast.simulate.host import Host
-from nearcast.simulate.world import World
+from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.world import World
 from nearcast.wire.http.ranges import Span, content_range, requested_span
 from nearcast.wire.manifest import dash, hls
 from nearcast.wire.manifest.presentation import Presentation, Representation, SegmentReference
@@ -192,7 +192,7 @@ class Town:
         """Name, type and client subnet of every question."""
         self.on_question: Callable[[str], None] | None = None
         self.servers: list[Server] = []
-        self.patience = Patience()
+        self.patience = RetryPolicy()
         self.dns.start(self._serve_dns)
 
     def name(self, name: str, *chain: str, addresses: list[str], ttl: int = 30) -> None:
@@ -230,8 +230,8 @@ class Town:
         if self.on_question:
             self.on_question(name)
         reply = dns.message.make_response(query)
-        wanted = (question.rdtype, dns.rdatatype.CNAME)
-        reply.answer = [each for each in self.records.get(name, []) if each.rdtype in wanted]
+        download = (question.rdtype, dns.rdatatype.CNAME)
+        reply.answer = [each for each in self.records.get(name, []) if each.rdtype in download]
         unknown = dns.rcode.NOERROR if name in self.records else dns.rcode.NXDOMAIN
         reply.set_rcode(self.rcodes.get(name, unknown))
         return reply.to_wire(want_shuffle=False)  # the order is advice, and must stay
@@ -296,7 +296,7 @@ def tricks() -> type[Tricks]:
     return Tricks
 
 
-def kinds(events: tuple[Event, ...]) -> list[str]:
+def kinds(events: tuple[ViewingEvent, ...]) -> list[str]:
     return [event.kind for event in events]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nearcast.player.abr import Rate, Throughput, choose, harmonic_mean, speak_rate
+from nearcast.player.abr import RenditionRate, Throughput, choose, harmonic_mean, speak_rate
 
-LADDER = [Rate("720p", 3_000_000), Rate("360p", 800_000), Rate("540p", 1_600_000)]
+LADDER = [RenditionRate("720p", 3_000_000), RenditionRate("360p", 800_000), RenditionRate("540p", 1_600_000)]
 
 
 def test_the_lowest_starts_soonest_while_nothing_is_measured() -> None:
@@ -61,7 +61,7 @@ def test_a_reason_names_the_figures() -> None:
 
 
 def test_a_ladder_of_one_leaves_no_choice() -> None:
-    assert choose([Rate("a128", 128_000)], None, 1.0, 0.0).rendition == "a128"
+    assert choose([RenditionRate("a128", 128_000)], None, 1.0, 0.0).rendition == "a128"
 
 
 def test_one_lucky_segment_lifts_the_estimate_little() -> None:

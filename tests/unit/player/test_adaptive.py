@@ -133,7 +133,7 @@ def test_a_bad_playlist_ends_the_viewing_with_a_sentence(town: Any) -> None:
 def test_what_is_kept_is_the_film(town: Any) -> None:
     kept: dict[str, bytearray] = {}
 
-    class Track:
+    class AdaptiveTrack:
         def __init__(self, kind: str) -> None:
             self.octets = kept[kind] = bytearray()
 
@@ -143,7 +143,7 @@ def test_what_is_kept_is_the_film(town: Any) -> None:
         def restart(self) -> None:
             raise AssertionError("segments never start over")
 
-    town.watch(keep_for=Track, bandwidth_max=500_000)
+    town.watch(keep_for=AdaptiveTrack, bandwidth_max=500_000)
     for kind, folder in (("video", "v360"), ("audio", "a64")):
         names = ["init.mp4", *(f"{number}.m4s" for number in range(1, 7))]
         assert kept[kind] == b"".join(town.objects[f"/clock/{folder}/{name}"] for name in names)

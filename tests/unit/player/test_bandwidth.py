@@ -17,7 +17,7 @@ from nearcast.player.bandwidth import (
     parse_rate,
     read_bandwidth,
 )
-from nearcast.simulate.world import World
+from nearcast.simulate.world.world import World
 
 
 @pytest.mark.parametrize(

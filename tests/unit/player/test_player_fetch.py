@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nearcast.player.fetch import Patience, redirected, served_by
+from nearcast.player.fetch import RetryPolicy, redirected, served_by
 from nearcast.player.url import Url
 from nearcast.player.viewing import Viewing
 
@@ -132,7 +132,7 @@ def test_when_all_addresses_are_dead_the_dns_may_know_better(town: Any, tell_kin
 def test_when_everything_stays_dead_the_viewing_ends_within_its_patience(town: Any, tell_kinds: Any) -> None:
     for server in town.servers:
         server.host.kill()
-    town.patience = Patience(turns_max=3, backoff_seconds=0.5, answer_seconds_max=0)
+    town.patience = RetryPolicy(turns_max=3, backoff_seconds=0.5, answer_seconds_max=0)
     viewing = town.watch()
     assert not viewing.complete
     assert not viewing.reached
@@ -175,7 +175,7 @@ def test_a_server_that_comes_back_is_found_again(town: Any) -> None:
 
 def test_a_dead_resolver_is_told(town: Any) -> None:
     town.dns.kill()
-    town.patience = Patience(turns_max=2, backoff_seconds=0.1)
+    town.patience = RetryPolicy(turns_max=2, backoff_seconds=0.1)
     viewing = town.watch()
     assert not viewing.reached
     assert "resolver name server 192.0.2.53:53 gives no answer" in viewing.events[0].sentence

@@ -14,7 +14,7 @@ import pytest
 from nearcast.player.bandwidth import Profile
 from nearcast.player.session import Viewer
 from nearcast.player.viewing import Fetched, Viewing
-from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.loop import run
 from nearcast.serve.udp import listen_udp
 
@@ -33,15 +33,15 @@ def resolve(octets: bytes, peer: tuple[str, int]) -> bytes:
     return reply.to_wire(want_shuffle=False)
 
 
-async def open_both(answer: Any) -> tuple[list[HttpRoom], int]:
+async def open_both(answer: Any) -> tuple[list[HttpListener], int]:
     """Two servers at one port of two addresses."""
     first = await listen_http(answer, ADDRESSES[0], 0, clock=lambda: 0.0)
     second = await listen_http(answer, ADDRESSES[1], first.port, clock=lambda: 0.0)
     return [first, second], first.port
 
 
-def watched(tricks: Any, listener: Any = None) -> Viewing:
-    """A progressive viewing with two servers; `listener(happening, rooms)` may harm them meanwhile."""
+def watched(tricks: Any, observer: Any = None) -> Viewing:
+    """A progressive viewing with two servers; `observer(happening, rooms)` may harm them meanwhile."""
 
     async def play() -> Viewing:
         def answer(exchange: Exchange) -> None:
@@ -53,7 +53,7 @@ def watched(tricks: Any, listener: Any = None) -> Viewing:
         viewing = await viewer.watch(
             f"http://www.movie.test:{port}/film.mp4",
             bandwidth=Profile.constant(200e6),
-            listener=lambda happening: listener(happening, rooms) if listener else None,
+            observer=lambda happening: observer(happening, rooms) if observer else None,
         )
         for room in (*rooms, resolver):
             room.abort()
@@ -76,7 +76,7 @@ def test_a_film_arrives_whole(tricks: Any, whole: str) -> None:
 
 
 def test_a_server_that_is_reset_in_the_middle_is_replaced(tricks: Any, whole: str) -> None:
-    def strike(happening: Any, rooms: list[HttpRoom]) -> None:
+    def strike(happening: Any, rooms: list[HttpListener]) -> None:
         if isinstance(happening, Fetched) and happening.number == 2:
             asyncio.get_running_loop().call_later(0.01, rooms[0].abort)
 

@@ -47,7 +47,7 @@ def test_an_address_with_a_port_needs_no_dns(empty_town: Any) -> None:
 
 def test_the_listener_hears_everything_in_the_order_of_the_trace(town: Any) -> None:
     heard: list[Any] = []
-    viewing = town.watch(listener=heard.append)
+    viewing = town.watch(observer=heard.append)
     assert heard[0] == viewing.lookups[0]
     assert [each for each in heard if each in viewing.fetched] == list(viewing.fetched)
     assert len(heard) == len(viewing.lookups) + len(viewing.fetched) + len(viewing.choices) + len(

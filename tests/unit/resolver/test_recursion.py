@@ -12,8 +12,8 @@ import dns.message
 import pytest
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.resolver.kept import Network
-from nearcast.resolver.recursion import QUERIES_MAX, Failed, Outcome, Recursion, Work
+from nearcast.resolver.recursion import QUERIES_MAX, Failed, Recursion, Resolved, Work
+from nearcast.resolver.rrset_cache import Network
 from nearcast.router.authority import Authority, Choice
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet
@@ -91,7 +91,7 @@ class Internet:
 
     def resolve(
         self, name: str, rdtype: int = Type.A, subnet: Network | None = None, work: Work | None = None
-    ) -> Outcome:
+    ) -> Resolved:
         self.asked.clear()
         wanted = self.recursion.resolve(wire_name(name), rdtype, subnet, work or Work())
         return asyncio.run(wanted)
@@ -108,7 +108,7 @@ def _with_ttls() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def texts(outcome: Outcome) -> list[str]:
+def texts(outcome: Resolved) -> list[str]:
     return [kept.text for kept in outcome.kept]
 
 

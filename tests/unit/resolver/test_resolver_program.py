@@ -21,7 +21,7 @@ from nearcast.resolver.program import Resolver, serves, start_resolver
 from nearcast.router.program import Router, start_authority, start_router
 from nearcast.router.zones import zones_by_server
 from nearcast.serve.dns_client import DnsClient
-from nearcast.serve.dns_server import DnsRoom
+from nearcast.serve.dns_server import DnsListener
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.loop import run
 
@@ -34,7 +34,7 @@ class Scene:
     def __init__(self, config: Config) -> None:
         self.config = config.model_copy(update={"health": Health(probe_seconds=60, failures_until_down=20)})
         self.client = DnsClient(rng=Random(1))
-        self.authorities: dict[str, DnsRoom] = {}
+        self.authorities: dict[str, DnsListener] = {}
         self.router: Router
         self.resolver: Resolver
 
@@ -47,8 +47,8 @@ class Scene:
         self.resolver = await start_resolver(self.config, clock=lambda: 1000.0, rng=Random(2))
 
     async def end(self) -> None:
-        for room in (*self.authorities.values(), self.router, self.resolver):
-            await room.drain(1)
+        for listener in (*self.authorities.values(), self.router, self.resolver):
+            await listener.drain(1)
 
     @property
     def place(self) -> tuple[str, int]:

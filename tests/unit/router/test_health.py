@@ -15,7 +15,7 @@ from nearcast.model.config import Config, Health
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.router.health import Prober, Record, read_health
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.serve.http_server import Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.loop import run
 
 HEALTH = Health(failures_until_down=2, successes_until_up=3)
@@ -87,9 +87,9 @@ def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None
     async def scene() -> None:
         changes: asyncio.Queue[Conditions] = asyncio.Queue()
         pages, probes = Pages(), Counter[tuple[str, str]]()
-        rooms: dict[str, HttpRoom] = {}
+        listeners: dict[str, HttpListener] = {}
         for server in snapshot.servers.values():
-            rooms[server.name] = await listen_http(
+            listeners[server.name] = await listen_http(
                 pages, server.address, server.admin_port, clock=lambda: 0.0
             )
         start = Conditions()
@@ -99,7 +99,7 @@ def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None
         pages.said["ia1"] = {"load": 0.51, "draining": False}
         pages.said["ia2"] = {"load": 0.0, "draining": True}
         await until(changes, lambda now: now.of("ia1").load == 0.51 and now.of("ia2").why == "drains")
-        await rooms["ord1"].drain(0)
+        await listeners["ord1"].drain(0)
         conditions = await until(changes, lambda now: not now.of("ord1").healthy)
         assert "connection" in conditions.of("ord1").why and conditions.of("ord2").healthy
         pages.status = 503
@@ -107,7 +107,7 @@ def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None
         assert conditions.of("fra1").why == "status 503"
         assert probes["ord1", "failed"] >= 2 and probes["fra1", "good"] >= 1
         await prober.stop()
-        for room in rooms.values():
-            await room.drain(0)
+        for listener in listeners.values():
+            await listener.drain(0)
 
     run(scene())

@@ -194,10 +194,10 @@ def test_a_name_server_of_static_zones(example: Callable[[str], Config]) -> None
     async def main() -> None:
         config = example("demo")
         root, port = str(config.internet.root), config.internet.dns_port
-        room = await start_authority(zones_by_server(config)[root], root, port)
+        listener = await start_authority(zones_by_server(config)[root], root, port)
         for stream in (False, True):
             reply = await DnsClient(rng=Random(1)).ask((root, port), "www.movie.test", "A", stream=stream)
             assert str(reply.authority[0]) == "test. 3600 IN NS ns.test."
-        await room.drain(1)
+        await listener.drain(1)
 
     run(main())

@@ -21,11 +21,13 @@ def strict(parameters: Any) -> Any:
 def test_pages(run_on: RunOn) -> None:
     async def scene() -> None:
         pages = {"/metrics": lambda _: "a 1\n", "/echo": dict, "/strict": strict}
-        room = await listen_http(administration(pages), "127.0.0.1", 0, clock=lambda: 0.0)
+        listener = await listen_http(administration(pages), "127.0.0.1", 0, clock=lambda: 0.0)
         client = HttpClient()
 
         async def get(target: str, method: str = "GET") -> tuple[int, str, bytes]:
-            async with client.request(method, ("127.0.0.1", room.port), target, {"host": "a"}) as incoming:
+            async with client.request(
+                method, ("127.0.0.1", listener.port), target, {"host": "a"}
+            ) as incoming:
                 kind = incoming.head.fields["content-type"].partition(";")[0]
                 return incoming.head.status, kind, await incoming.read(1000)
 
@@ -38,6 +40,6 @@ def test_pages(run_on: RunOn) -> None:
         assert (await get("/echo", "POST"))[0] == 405
         assert (await get("/echo", "HEAD"))[::2] == (200, b"")
         await client.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())

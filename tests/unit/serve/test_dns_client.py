@@ -17,7 +17,7 @@ import pytest
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.dns_client import DnsClient
-from nearcast.serve.dns_server import DnsRoom, listen_dns
+from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.udp import listen_udp
 
 RunOn = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -34,8 +34,8 @@ def client(**wanted: Any) -> DnsClient:
     return DnsClient(rng=random.Random(5), **wanted)
 
 
-def place(room: DnsRoom) -> tuple[str, int]:
-    return "127.0.0.1", room.port
+def place(listener: DnsListener) -> tuple[str, int]:
+    return "127.0.0.1", listener.port
 
 
 def test_the_query_says_what_was_asked(run_on: RunOn) -> None:
@@ -46,17 +46,19 @@ def test_the_query_says_what_was_asked(run_on: RunOn) -> None:
             seen.append((dns.message.from_wire(query), peer))
             return answer(query).to_wire()
 
-        room = await listen_dns(server, "127.0.0.1", 0)
+        listener = await listen_dns(server, "127.0.0.1", 0)
         asking = client(local_address="127.0.0.9")
-        await asking.ask(place(room), "www.movie.test", "AAAA", client_subnet=ip_network("203.0.113.0/24"))
-        await asking.ask(place(room), "www.movie.test", 1, recursion=False)
+        await asking.ask(
+            place(listener), "www.movie.test", "AAAA", client_subnet=ip_network("203.0.113.0/24")
+        )
+        await asking.ask(place(listener), "www.movie.test", 1, recursion=False)
         (first, from_first), (second, from_second) = seen
         assert str(first.question[0]) == "www.movie.test. IN AAAA"
         assert first.flags & dns.flags.RD and not second.flags & dns.flags.RD
         assert first.options == (dns.edns.ECSOption("203.0.113.0", 24),) and first.payload == 1232
         assert from_first[0] == from_second[0] == "127.0.0.9"
         assert from_first[1] != from_second[1] and first.id != second.id
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -69,23 +71,25 @@ def test_lost_datagrams_are_asked_for_again_with_another_id(run_on: RunOn) -> No
             seen.append(int.from_bytes(query[:2], "big"))
             return answer(query).to_wire() if len(seen) == 3 else None
 
-        room = await listen_dns(server, "127.0.0.1", 0)
-        reply = await client().ask(place(room), "movie.test", "A", try_seconds=0.02, tries=50)
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        reply = await client().ask(place(listener), "movie.test", "A", try_seconds=0.02, tries=50)
         assert reply.rcode() == dns.rcode.NOERROR
         assert len(set(seen)) == 3
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
 
 def test_silence_is_a_fault_that_names_the_server(run_on: RunOn) -> None:
     async def scene() -> None:
-        room = await listen_dns(lambda query, peer, stream: None, "127.0.0.1", 0)
-        with pytest.raises(UpstreamFault, match=f"127.0.0.1:{room.port}.* did not answer within 2 x 0.01 s"):
-            await client().ask(place(room), "movie.test", "A", try_seconds=0.01, tries=2)
-        await room.drain(1)
+        listener = await listen_dns(lambda query, peer, stream: None, "127.0.0.1", 0)
+        with pytest.raises(
+            UpstreamFault, match=f"127.0.0.1:{listener.port}.* did not answer within 2 x 0.01 s"
+        ):
+            await client().ask(place(listener), "movie.test", "A", try_seconds=0.01, tries=2)
+        await listener.drain(1)
         with pytest.raises(UpstreamFault, match="cannot be asked") as caught:
-            await client().ask(place(room), "movie.test", "A")
+            await client().ask(place(listener), "movie.test", "A")
         assert caught.value.retry_safe
 
     run_on(scene())
@@ -105,14 +109,14 @@ def test_datagrams_that_do_not_match_are_as_if_they_had_not_come(run_on: RunOn, 
                 fake.question[0].name = dns.name.from_text(str(fake.question[0].name).swapcase())
             elif wrong == "no reply":
                 fake.flags &= ~dns.flags.QR
-            room.transport.sendto({"noise": b"noise", "empty": b""}.get(wrong, fake.to_wire()), peer)
+            listener.transport.sendto({"noise": b"noise", "empty": b""}.get(wrong, fake.to_wire()), peer)
             return reply.to_wire()
 
-        room = await listen_udp(server, "127.0.0.1", 0)
+        listener = await listen_udp(server, "127.0.0.1", 0)
         asking = client(mixed_case=True)
-        reply = await asking.ask(("127.0.0.1", room.port), "www.movie.test", "A")
+        reply = await asking.ask(("127.0.0.1", listener.port), "www.movie.test", "A")
         assert reply.rcode() == dns.rcode.NOERROR
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -125,11 +129,11 @@ def test_datagrams_from_another_address_are_ignored(run_on: RunOn) -> None:
             impostor.transport.sendto(answer(query, dns.rcode.REFUSED).to_wire(), peer)
             return answer(query).to_wire()
 
-        room = await listen_udp(server, "127.0.0.1", 0)
+        listener = await listen_udp(server, "127.0.0.1", 0)
         asking = client(local_address="127.0.0.1")
-        reply = await asking.ask(("127.0.0.1", room.port), "www.movie.test", "A")
+        reply = await asking.ask(("127.0.0.1", listener.port), "www.movie.test", "A")
         assert reply.rcode() == dns.rcode.NOERROR
-        await room.drain(1)
+        await listener.drain(1)
         await impostor.drain(1)
 
     run_on(scene())
@@ -143,13 +147,13 @@ def test_the_case_of_the_name_is_mixed_and_the_name_the_same(run_on: RunOn) -> N
             seen.append(str(dns.message.from_wire(query).question[0].name))
             return answer(query).to_wire()
 
-        room = await listen_dns(server, "127.0.0.1", 0)
+        listener = await listen_dns(server, "127.0.0.1", 0)
         asking = client(mixed_case=True)
         for _ in range(3):
-            await asking.ask(place(room), "www.movie-1.test", "A")
+            await asking.ask(place(listener), "www.movie-1.test", "A")
         assert len(set(seen)) > 1
         assert {name.lower() for name in seen} == {"www.movie-1.test."}
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -165,12 +169,12 @@ def test_a_truncated_reply_is_asked_for_over_tcp(run_on: RunOn) -> None:
                 reply.flags |= dns.flags.TC
             return reply.to_wire()
 
-        room = await listen_dns(server, "127.0.0.1", 0)
-        reply = await client().ask(place(room), "movie.test", "A")
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        reply = await client().ask(place(listener), "movie.test", "A")
         assert reply.rcode() == dns.rcode.NXDOMAIN and not reply.flags & dns.flags.TC
-        await client().ask(place(room), "movie.test", "A", stream=True)
+        await client().ask(place(listener), "movie.test", "A", stream=True)
         assert streams == [False, True, True]
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 

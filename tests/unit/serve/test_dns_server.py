@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nearcast.serve.dns_server import DNS_STREAMS, WAITING_MAX, DnsRoom, listen_dns
+from nearcast.serve.dns_server import DNS_STREAMS, WAITING_MAX, DnsListener, listen_dns
 from nearcast.serve.limits import StreamLimits
 
 RunOn = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -27,8 +27,8 @@ async def next_frame(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
 
 
-async def connect(room: DnsRoom) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", room.port)
+async def connect(listener: DnsListener) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", listener.port)
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -41,19 +41,19 @@ class Datagrams(asyncio.DatagramProtocol):
 
 def test_both_transports_share_the_port_and_the_function(run_on: RunOn) -> None:
     async def scene() -> None:
-        room = await listen_dns(upper, "127.0.0.1", 0)
+        listener = await listen_dns(upper, "127.0.0.1", 0)
         transport, datagrams = await asyncio.get_running_loop().create_datagram_endpoint(
-            Datagrams, remote_addr=("127.0.0.1", room.port)
+            Datagrams, remote_addr=("127.0.0.1", listener.port)
         )
         transport.sendto(b"quiet")
         transport.sendto(b"one")
         assert await datagrams.received.get() == b"udp ONE"
         transport.close()
-        reader, writer = await connect(room)
+        reader, writer = await connect(listener)
         writer.write(framed(b"two"))
         assert await next_frame(reader) == b"tcp TWO"
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -61,15 +61,15 @@ def test_both_transports_share_the_port_and_the_function(run_on: RunOn) -> None:
 @pytest.mark.parametrize("cut", [1, 2, 3, 7])
 def test_frames_arrive_cut_anywhere_and_joined(run_on: RunOn, cut: int) -> None:
     async def scene() -> None:
-        room = await listen_dns(upper, "127.0.0.1", 0)
-        reader, writer = await connect(room)
+        listener = await listen_dns(upper, "127.0.0.1", 0)
+        reader, writer = await connect(listener)
         octets = framed(b"first", b"quiet", b"", b"second")
         for at in range(0, len(octets), cut):
             writer.write(octets[at : at + cut])
             await asyncio.sleep(0)
         assert [await next_frame(reader) for _ in range(3)] == [b"tcp FIRST", b"tcp ", b"tcp SECOND"]
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -85,14 +85,14 @@ def test_answers_come_as_they_are_known_in_any_order(run_on: RunOn) -> None:
         def answer(query: bytes, peer: Peer, stream: bool) -> bytes | Coroutine[Any, Any, bytes]:
             return later(query) if query == b"slow" else query
 
-        room = await listen_dns(answer, "127.0.0.1", 0)
-        reader, writer = await connect(room)
+        listener = await listen_dns(answer, "127.0.0.1", 0)
+        reader, writer = await connect(listener)
         writer.write(framed(b"slow", b"fast"))
         assert await next_frame(reader) == b"fast"
         slow.set()
         assert await next_frame(reader) == b"slow"
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -112,8 +112,8 @@ def test_a_client_cannot_have_more_than_so_many_answered_at_once(run_on: RunOn) 
             under_way -= 1
             return query
 
-        room = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
-        reader, writer = await connect(room)
+        listener = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
+        reader, writer = await connect(listener)
         count = 3 * WAITING_MAX
         writer.write(framed(*(b"%d" % number for number in range(count))))
         await full.wait()
@@ -122,7 +122,7 @@ def test_a_client_cannot_have_more_than_so_many_answered_at_once(run_on: RunOn) 
         assert len(replies) == count
         assert most == WAITING_MAX
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -133,14 +133,14 @@ def test_a_half_closed_client_still_gets_its_answers(run_on: RunOn) -> None:
             await asyncio.sleep(0)
             return query
 
-        room = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
-        reader, writer = await connect(room)
+        listener = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
+        reader, writer = await connect(listener)
         writer.write(framed(b"a", b"b"))
         writer.write_eof()
         assert sorted([await next_frame(reader), await next_frame(reader)]) == [b"a", b"b"]
         assert await reader.read() == b""
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(scene())
 
@@ -154,18 +154,18 @@ def test_drain_answers_what_is_under_way_and_takes_nobody_new(run_on: RunOn) -> 
             await go.wait()
             return query
 
-        room = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
-        reader, writer = await connect(room)
+        listener = await listen_dns(lambda query, peer, stream: later(query), "127.0.0.1", 0)
+        reader, writer = await connect(listener)
         writer.write(framed(b"a"))
         await asked.wait()
-        draining = asyncio.create_task(room.drain(5))
+        draining = asyncio.create_task(listener.drain(5))
         await asyncio.sleep(0)
         go.set()
         assert await next_frame(reader) == b"a"
         assert await reader.read() == b""
         await draining
         with pytest.raises(OSError):
-            await connect(room)
+            await connect(listener)
         writer.close()
 
     run_on(scene())
@@ -174,25 +174,25 @@ def test_drain_answers_what_is_under_way_and_takes_nobody_new(run_on: RunOn) -> 
 def test_an_idle_connection_and_an_abrupt_client_cost_nothing_for_long(run_on: RunOn) -> None:
     async def scene() -> None:
         limits = StreamLimits(connections_max=DNS_STREAMS.connections_max, idle_seconds=0.05)
-        room = await listen_dns(upper, "127.0.0.1", 0, limits=limits)
-        reader, writer = await connect(room)
-        _, abrupt = await connect(room)
+        listener = await listen_dns(upper, "127.0.0.1", 0, limits=limits)
+        reader, writer = await connect(listener)
+        _, abrupt = await connect(listener)
         abrupt.write(b"\x01")
         abrupt.transport.abort()
         with pytest.raises(ConnectionResetError):
             await reader.read()
         writer.close()
-        await room.drain(1)
-        assert not room.tcp.conversations
+        await listener.drain(1)
+        assert not listener.tcp.connections
 
     run_on(scene())
 
 
 def test_a_port_that_is_taken_is_said_so(run_on: RunOn) -> None:
     async def scene() -> None:
-        room = await listen_dns(upper, "127.0.0.1", 0)
+        listener = await listen_dns(upper, "127.0.0.1", 0)
         with pytest.raises(OSError):
-            await listen_dns(upper, "127.0.0.1", room.port)
-        await room.drain(1)
+            await listen_dns(upper, "127.0.0.1", listener.port)
+        await listener.drain(1)
 
     run_on(scene())

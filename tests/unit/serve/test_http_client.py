@@ -12,7 +12,7 @@ import pytest
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_client import ClientLimits, HttpClient
-from nearcast.serve.http_server import Application, Exchange, HttpRoom, listen_http
+from nearcast.serve.http_server import Application, Exchange, HttpListener, listen_http
 from nearcast.serve.loop import run
 
 HOST = {"host": "a.test"}
@@ -20,12 +20,12 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(application: Application, address: str = "127.0.0.1") -> AsyncIterator[HttpRoom]:
-    room = await listen_http(application, address, 0, clock=lambda: 784111777.0)
+async def serving(application: Application, address: str = "127.0.0.1") -> AsyncIterator[HttpListener]:
+    listener = await listen_http(application, address, 0, clock=lambda: 784111777.0)
     try:
-        yield room
+        yield listener
     finally:
-        room.abort()
+        listener.abort()
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def scripted(*answers: bytes, stay: bool = True) -> AsyncIterator[tuple[st
     """A server whose n-th connection answers its first request with `answers[n]`, verbatim."""
     scripts = iter(answers)
 
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def make_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answer = next(scripts)
         if answer:
             await reader.readuntil(b"\r\n\r\n")
@@ -42,7 +42,7 @@ async def scripted(*answers: bytes, stay: bool = True) -> AsyncIterator[tuple[st
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    server = await asyncio.start_server(make_connection, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[:2]
     finally:
@@ -64,8 +64,8 @@ def echo(exchange: Exchange) -> None:
 def test_requests_share_a_connection() -> None:
     async def scene() -> None:
         client = HttpClient()
-        async with serving(echo) as room:
-            address = ("127.0.0.1", room.port)
+        async with serving(echo) as listener:
+            address = ("127.0.0.1", listener.port)
             seen = []
             for method, body in (("GET", b""), ("PUT", b"x" * 100_000), ("HEAD", b""), ("DELETE", b"")):
                 async with client.request(method, address, "/a", HOST, body) as incoming:
@@ -76,7 +76,7 @@ def test_requests_share_a_connection() -> None:
                 (200, True, b""),
                 (200, True, b"DELETE /a "),
             ]
-            assert room.accepted_total == 1
+            assert listener.accepted_total == 1
             await client.close()
 
     run(scene())
@@ -85,9 +85,9 @@ def test_requests_share_a_connection() -> None:
 def test_what_cannot_be_repeated_gets_a_connection_of_its_own() -> None:
     async def scene() -> None:
         client = HttpClient()
-        async with serving(echo) as room:
-            await get(client, ("127.0.0.1", room.port))
-            async with client.request("POST", ("127.0.0.1", room.port), "/", HOST) as incoming:
+        async with serving(echo) as listener:
+            await get(client, ("127.0.0.1", listener.port))
+            async with client.request("POST", ("127.0.0.1", listener.port), "/", HOST) as incoming:
                 assert not incoming.reused
             await client.close()
 
@@ -98,8 +98,8 @@ def test_a_client_comes_from_its_own_address() -> None:
     async def scene() -> None:
         client = HttpClient(local_address="127.0.0.9")
         async with (
-            serving(echo) as room,
-            client.request("GET", ("127.0.0.1", room.port), "/", HOST) as incoming,
+            serving(echo) as listener,
+            client.request("GET", ("127.0.0.1", listener.port), "/", HOST) as incoming,
         ):
             assert incoming.head.fields["x-from"] == "127.0.0.9"
         await client.close()
@@ -111,8 +111,8 @@ def test_ipv6() -> None:
     async def scene() -> None:
         client = HttpClient()
         try:
-            async with serving(echo, "::1") as room:
-                assert await get(client, ("::1", room.port)) == b"GET / "
+            async with serving(echo, "::1") as listener:
+                assert await get(client, ("::1", listener.port)) == b"GET / "
         except OSError:
             pytest.skip("no IPv6 on this machine")
         await client.close()
@@ -173,8 +173,8 @@ def test_a_reset_is_not_the_end_of_a_body() -> None:
         raise UpstreamFault("somebody", "gone")
 
     async def scene() -> None:
-        async with serving(breaking) as room:
-            reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+        async with serving(breaking) as listener:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
             writer.write(b"GET / HTTP/1.0\r\n\r\n")  # the body lasts until the connection ends
             with pytest.raises(ConnectionResetError):
                 await reader.read()
@@ -182,7 +182,7 @@ def test_a_reset_is_not_the_end_of_a_body() -> None:
             writer.close()
 
     async def until_close() -> None:
-        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def make_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 OK\r\n\r\npart of it")
             await writer.drain()
@@ -190,7 +190,7 @@ def test_a_reset_is_not_the_end_of_a_body() -> None:
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-        server = await asyncio.start_server(converse, "127.0.0.1", 0)
+        server = await asyncio.start_server(make_connection, "127.0.0.1", 0)
         with pytest.raises(UpstreamFault, match="reset"):
             await get(HttpClient(), server.sockets[0].getsockname()[:2])
         server.close()
@@ -288,10 +288,10 @@ def test_a_kept_connection_that_was_closed_is_replaced_once() -> None:
 def test_a_connection_that_ends_while_it_is_kept_is_forgotten() -> None:
     async def scene() -> None:
         client = HttpClient()
-        async with serving(echo) as room:
-            await get(client, ("127.0.0.1", room.port))
+        async with serving(echo) as listener:
+            await get(client, ("127.0.0.1", listener.port))
             assert client._kept
-            await room.drain(1)
+            await listener.drain(1)
             while client._kept:  # noqa: ASYNC110 - the pool tells nobody
                 await asyncio.sleep(0)
 
@@ -301,8 +301,8 @@ def test_a_connection_that_ends_while_it_is_kept_is_forgotten() -> None:
 def test_kept_connections_are_bounded_in_number_and_time() -> None:
     async def scene() -> None:
         client = HttpClient(ClientLimits(kept_per_address_max=2, kept_seconds=0.02))
-        async with serving(echo) as room:
-            address = ("127.0.0.1", room.port)
+        async with serving(echo) as listener:
+            address = ("127.0.0.1", listener.port)
             async with (
                 client.request("GET", address, "/", HOST) as one,
                 client.request("GET", address, "/", HOST) as two,
@@ -331,8 +331,8 @@ def test_leaving_early_closes_the_connection() -> None:
                 raise
 
         client = HttpClient()
-        async with serving(endless) as room:
-            async with client.request("GET", ("127.0.0.1", room.port), "/", HOST) as incoming:
+        async with serving(endless) as listener:
+            async with client.request("GET", ("127.0.0.1", listener.port), "/", HOST) as incoming:
                 assert await anext(incoming.pieces())
             assert await fate == "closed"
             assert not client._kept
@@ -353,13 +353,13 @@ def test_a_cancelled_request_closes_its_connection() -> None:
                 left.set()
 
         client = HttpClient()
-        async with serving(silent) as room:
-            asking = asyncio.ensure_future(get(client, ("127.0.0.1", room.port)))
+        async with serving(silent) as listener:
+            asking = asyncio.ensure_future(get(client, ("127.0.0.1", listener.port)))
             await asked.wait()
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-            room.abort()
+            listener.abort()
             await left.wait()
             assert not client._kept
 
@@ -379,8 +379,8 @@ def test_a_slow_reader_slows_the_upstream_down() -> None:
             exchange.end()
 
         client = HttpClient(ClientLimits(buffer_bytes=100_000))
-        async with serving(plenty) as room:
-            async with client.request("GET", ("127.0.0.1", room.port), "/", HOST) as incoming:
+        async with serving(plenty) as listener:
+            async with client.request("GET", ("127.0.0.1", listener.port), "/", HOST) as incoming:
                 before = -1
                 while before != written:  # until nothing moves any more
                     before = written

@@ -1,4 +1,4 @@
-"""Conversations with the HTTP server, as scripts: what comes in, and what must go out, byte for byte.
+"""Connections with the HTTP server, as scripts: what comes in, and what must go out, byte for byte.
 
 The server's end is driven without sockets, on a loop whose clock the test moves by hand.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.http_connection import LINGER_SECONDS, HttpConversation
-from nearcast.serve.http_server import Application, Exchange, HttpRoom
+from nearcast.serve.http_connection import LINGER_SECONDS, HttpConnection
+from nearcast.serve.http_server import Application, Exchange, HttpListener
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http.head import parse_request_head
 from nearcast.wire.http.message import HttpFault
@@ -23,35 +23,35 @@ CLOCK = 784111777.5
 
 
 class Wire(asyncio.Transport):
-    """The transport of one conversation: `said` is what the server has written so far."""
+    """The transport of one connection: `said` is what the server has written so far."""
 
-    def __init__(self, converse: Callable[[], HttpConversation]) -> None:
+    def __init__(self, make_connection: Callable[[], HttpConnection]) -> None:
         super().__init__({"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 80)})
         self.said = b""
         self.state = "open"  # half closed, closed, reset
         self.reading = True
         self.unsent = 0
-        self.conversation = converse()
-        self.conversation.connection_made(self)
+        self.connection = make_connection()
+        self.connection.connection_made(self)
 
     async def hear(self, *pieces: bytes) -> bytes:
         """Let the server hear `pieces` and work as long as it can; what it said since."""
         before = len(self.said)
         for piece in pieces:
             if self.state in ("open", "half closed"):
-                self.conversation.data_received(piece)
+                self.connection.data_received(piece)
         await rest()
         return self.said[before:]
 
     async def hear_end(self) -> None:
-        self.conversation.eof_received()
+        self.connection.eof_received()
         await rest()
 
     def fall_behind(self) -> None:
-        self.conversation.pause_writing()
+        self.connection.pause_writing()
 
     async def catch_up(self) -> None:
-        self.conversation.resume_writing()
+        self.connection.resume_writing()
         await rest()
 
     # --- what the server may call -----------------------------------------------------------------
@@ -69,12 +69,12 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         if self.state in ("open", "half closed"):
             self.state = "closed"
-            self.conversation.connection_lost(None)
+            self.connection.connection_lost(None)
 
     def abort(self) -> None:
         if self.state in ("open", "half closed"):
             self.state = "reset"
-            self.conversation.connection_lost(None)
+            self.connection.connection_lost(None)
 
     def is_closing(self) -> bool:
         return self.state in ("closed", "reset")
@@ -98,7 +98,7 @@ async def rest() -> None:
 
 
 class Stage:
-    """A room with an application, time that stands still, and as many wires as wanted."""
+    """A listener with an application, time that stands still, and as many wires as wanted."""
 
     without_lane = False
 
@@ -106,12 +106,12 @@ class Stage:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time()
         self.loop.time = lambda: self.now  # type: ignore[method-assign]
-        self.room = HttpRoom(application, lambda: CLOCK, limits or HttpLimits(), StreamLimits())
+        self.listener = HttpListener(application, lambda: CLOCK, limits or HttpLimits(), StreamLimits())
         if Stage.without_lane:
-            self.room.parse_head = parse_request_head
+            self.listener.parse_head = parse_request_head
 
     def wire(self) -> Wire:
-        return Wire(lambda: HttpConversation(self.room))
+        return Wire(lambda: HttpConnection(self.listener))
 
     async def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -140,7 +140,7 @@ def play(scene: Callable[[], object]) -> None:
 
 @pytest.fixture(params=["core", "lane"], autouse=True)
 def lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every conversation goes the same with the head lane and without."""
+    """Every connection goes the same with the head lane and without."""
     monkeypatch.setattr(Stage, "without_lane", request.param == "core")
 
 
@@ -243,7 +243,7 @@ def test_what_two_readers_might_understand_differently_is_refused(heard: bytes, 
             assert await wire.hear(GET) == b"", "nothing after a refused request is understood"
             await stage.pass_time(LINGER_SECONDS)
             assert wire.state == "closed"
-        assert stage.room.counters.refused_total == 3
+        assert stage.listener.counters.refused_total == 3
 
     play(scene)
 
@@ -503,7 +503,7 @@ def test_a_body_that_is_not_as_long_as_announced_breaks_the_connection(
         said = await wire.hear(GET)
         assert said.endswith(b"\r\n\r\n" + pieces[0])
         assert wire.state == "reset"
-        assert (stage.room.counters.crashes_total, stage.room.counters.broken_off_total) == (1, 1)
+        assert (stage.listener.counters.crashes_total, stage.listener.counters.broken_off_total) == (1, 1)
 
     play(scene)
     assert "announced" in caplog.text
@@ -512,7 +512,7 @@ def test_a_body_that_is_not_as_long_as_announced_breaks_the_connection(
 def test_writing_waits_for_a_peer_that_has_fallen_behind() -> None:
     async def scene() -> None:
         wire = Stage(lambda exchange: stream(exchange, b"one", b"two", length=6)).wire()
-        wire.conversation.data_received(GET)
+        wire.connection.data_received(GET)
         wire.fall_behind()
         await rest()
         assert wire.said.endswith(b"one")
@@ -535,13 +535,13 @@ def test_waiting_for_a_peer_ends_when_it_is_gone() -> None:
 
         stage = Stage(application)
         wire = stage.wire()
-        wire.conversation.data_received(GET)
+        wire.connection.data_received(GET)
         wire.fall_behind()
         await rest()
         wire.abort()
         await rest()
         assert len(fate) == 1
-        assert stage.room.counters.crashes_total == 0
+        assert stage.listener.counters.crashes_total == 0
 
     play(scene)
 
@@ -577,8 +577,8 @@ def test_a_crash_of_the_application_is_our_fault(
         wire = stage.wire()
         said = await wire.hear(GET + GET)
         assert said == refusal("500 Internal Server Error", "This server made a mistake.")
-        assert stage.room.counters.crashes_total == 1
-        assert stage.room.counters.requests_total[5] == 1
+        assert stage.listener.counters.crashes_total == 1
+        assert stage.listener.counters.requests_total[5] == 1
         await stage.pass_time(LINGER_SECONDS)
         assert wire.state == "closed"
 
@@ -619,7 +619,7 @@ def test_faults_of_others_are_answered_and_the_connection_lives(
         wire = stage.wire()
         said = await wire.hear(GET)
         assert said.startswith(b"HTTP/1.1 " + line) and said.endswith(b"\r\n\r\n" + text)
-        assert (wire.state, stage.room.counters.crashes_total) == ("open", 0)
+        assert (wire.state, stage.listener.counters.crashes_total) == ("open", 0)
 
     play(scene)
 
@@ -636,7 +636,7 @@ def test_draining_ends_idle_connections_and_lets_others_finish() -> None:
         idle, busy, halfway = stage.wire(), stage.wire(), stage.wire()
         await busy.hear(GET + GET)
         await halfway.hear(POST[:-2])
-        draining = asyncio.ensure_future(stage.room.drain(5))
+        draining = asyncio.ensure_future(stage.listener.drain(5))
         await rest()
         assert (idle.state, busy.state, halfway.state) == ("closed", "open", "open")
         ready.set()
@@ -654,14 +654,14 @@ def test_answers_are_counted_and_told() -> None:
     async def scene() -> None:
         stage = Stage(echo)
         told: list[tuple[str, int, int]] = []
-        stage.room.on_answered = lambda exchange: told.append(
+        stage.listener.on_answered = lambda exchange: told.append(
             (exchange.request.target, exchange.status, exchange.bytes_sent)
         )
         wire = stage.wire()
         await wire.hear(GET, POST, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert told == [("/a?b", 200, 16), ("/p", 200, 15), ("/", 200, 0)]
-        assert stage.room.counters.requests_total == [0, 0, 3, 0, 0, 0]
-        assert stage.room.counters.bytes_sent_total == 31
+        assert stage.listener.counters.requests_total == [0, 0, 3, 0, 0, 0]
+        assert stage.listener.counters.bytes_sent_total == 31
 
     play(scene)
 

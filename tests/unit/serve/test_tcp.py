@@ -1,4 +1,4 @@
-"""TCP rooms: peers that are idle, slow, abrupt, half-closed or too many, and the drain."""
+"""TCP listeners: peers that are idle, slow, abrupt, half-closed or too many, and the drain."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 import pytest
 
 from nearcast.serve.limits import StreamLimits
-from nearcast.serve.tcp import Conversation, Room, listen_tcp
+from nearcast.serve.tcp import Connection, Listener, listen_tcp
 
 HERE = "127.0.0.1"
 
 
-class Echo(Conversation):
+class Echo(Connection):
     """Sends back what comes; counts what befalls it."""
 
-    def __init__(self, room: Room) -> None:
-        super().__init__(room)
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener)
         self.ends = 0
         self.received_bytes = 0
         self.gone = asyncio.Event()
@@ -45,8 +45,10 @@ class Generous(Echo):
             self.transport.write(b"x" * 65536)
 
 
-async def connected(room: Room, kept: list[Echo]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Echo]:
-    reader, writer = await asyncio.open_connection(HERE, room.port)
+async def connected(
+    listener: Listener, kept: list[Echo]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Echo]:
+    reader, writer = await asyncio.open_connection(HERE, listener.port)
     writer.write(b"a")
     await reader.readexactly(1)
     return reader, writer, kept[-1]
@@ -59,32 +61,32 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def keeping(made: list[Echo], kind: type[Echo] = Echo):
-    def converse(room: Room) -> Echo:
-        made.append(kind(room))
+    def make_connection(listener: Listener) -> Echo:
+        made.append(kind(listener))
         return made[-1]
 
-    return converse
+    return make_connection
 
 
 def test_port_0_binds_a_port_of_the_kernels_choice_and_says_which(run_on) -> None:
     async def main() -> None:
-        room = await listen_tcp(Echo, HERE, 0)
-        reader, writer = await asyncio.open_connection(HERE, room.port)
+        listener = await listen_tcp(Echo, HERE, 0)
+        reader, writer = await asyncio.open_connection(HERE, listener.port)
         writer.write(b"hello")
         assert await reader.readexactly(5) == b"hello"
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
 
 def test_a_taken_port_is_an_oserror(run_on) -> None:
     async def main() -> None:
-        room = await listen_tcp(Echo, HERE, 0)
+        listener = await listen_tcp(Echo, HERE, 0)
         with pytest.raises(OSError) as caught:
-            await listen_tcp(Echo, HERE, room.port)
+            await listen_tcp(Echo, HERE, listener.port)
         assert caught.value.errno == errno.EADDRINUSE
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -118,14 +120,14 @@ def test_a_family_that_the_machine_lacks_is_an_oserror(monkeypatch: pytest.Monke
 def test_idle_connection_is_reset(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made), HERE, 0, StreamLimits(idle_seconds=0.05))
-        reader, writer, conversation = await connected(room, made)
+        listener = await listen_tcp(keeping(made), HERE, 0, StreamLimits(idle_seconds=0.05))
+        reader, writer, connection = await connected(listener, made)
         with pytest.raises(ConnectionResetError):
             await reader.readexactly(1)
-        await conversation.gone.wait()
-        assert not room.conversations
+        await connection.gone.wait()
+        assert not listener.connections
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -133,14 +135,14 @@ def test_idle_connection_is_reset(run_on) -> None:
 def test_bytes_that_arrive_move_the_idle_deadline(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made), HERE, 0, StreamLimits(idle_seconds=0.3))
-        reader, writer, _ = await connected(room, made)
+        listener = await listen_tcp(keeping(made), HERE, 0, StreamLimits(idle_seconds=0.3))
+        reader, writer, _ = await connected(listener, made)
         for _ in range(6):  # twice the deadline in all
             await asyncio.sleep(0.1)
             writer.write(b"b")
             assert await reader.readexactly(1) == b"b"
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -149,12 +151,12 @@ def test_a_peer_that_reads_slowly_but_steadily_is_not_idle(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
         limits = StreamLimits(idle_seconds=0.2, write_buffer_bytes=1024)
-        room = await listen_tcp(keeping(made, Generous), HERE, 0, limits)
+        listener = await listen_tcp(keeping(made, Generous), HERE, 0, limits)
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, (HERE, room.port))
+        await loop.sock_connect(sock, (HERE, listener.port))
         await loop.sock_sendall(sock, b"a" * 48)  # answered with 3 MiB
         got = 0
         while got < 48 * 65536:
@@ -163,7 +165,7 @@ def test_a_peer_that_reads_slowly_but_steadily_is_not_idle(run_on) -> None:
             got += len(octets)
             await asyncio.sleep(0.01)
         sock.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -171,27 +173,27 @@ def test_a_peer_that_reads_slowly_but_steadily_is_not_idle(run_on) -> None:
 def test_a_peer_that_does_not_read_is_not_read_from_and_costs_bounded_memory(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made), HERE, 0, StreamLimits(write_buffer_bytes=65536))
+        listener = await listen_tcp(keeping(made), HERE, 0, StreamLimits(write_buffer_bytes=65536))
         sock = socket.socket()
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, (HERE, room.port))
+        await loop.sock_connect(sock, (HERE, listener.port))
         pushed = 0
         try:
             while pushed < 512 * 1024 * 1024:  # until the kernel's buffers of both ways are full
                 pushed += await asyncio.wait_for(send_some(loop, sock), 0.3)
         except TimeoutError:
             pass
-        (conversation,) = made
-        assert not conversation.peer_reads
-        assert not conversation.transport.is_reading()
-        assert conversation.transport.get_write_buffer_size() < 65536 + 1024 * 1024
+        (connection,) = made
+        assert not connection.peer_reads
+        assert not connection.transport.is_reading()
+        assert connection.transport.get_write_buffer_size() < 65536 + 1024 * 1024
         got = 0
         while got < pushed:  # once the peer reads, everything comes, in full
             got += len(await loop.sock_recv(sock, 1024 * 1024))
-        assert conversation.peer_reads
+        assert connection.peer_reads
         sock.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -204,13 +206,13 @@ async def send_some(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> int
 def test_a_peer_that_never_reads_is_reset_at_the_idle_deadline(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Generous), HERE, 0, StreamLimits(idle_seconds=0.05))
-        _, writer = await asyncio.open_connection(HERE, room.port, limit=1)
+        listener = await listen_tcp(keeping(made, Generous), HERE, 0, StreamLimits(idle_seconds=0.05))
+        _, writer = await asyncio.open_connection(HERE, listener.port, limit=1)
         writer.write(b"a" * 320)
         await until(lambda: made)
         await made[0].gone.wait()
         writer.transport.abort()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -223,14 +225,14 @@ def test_a_closing_connection_whose_rest_is_not_taken_is_reset(run_on) -> None:
 
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Farewell), HERE, 0, StreamLimits(idle_seconds=0.05))
-        _, writer = await asyncio.open_connection(HERE, room.port, limit=1)
+        listener = await listen_tcp(keeping(made, Farewell), HERE, 0, StreamLimits(idle_seconds=0.05))
+        _, writer = await asyncio.open_connection(HERE, listener.port, limit=1)
         writer.write(b"a" * 320)
         await until(lambda: made)
         await made[0].gone.wait()
-        assert not room.conversations
+        assert not listener.connections
         writer.transport.abort()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -239,16 +241,16 @@ def test_half_close_is_told_once_and_what_is_buffered_still_leaves(run_on) -> No
     async def main() -> None:
         made: list[Echo] = []
         limits = StreamLimits(write_buffer_bytes=1024)  # so that writing pauses and resumes after the end
-        room = await listen_tcp(keeping(made, Generous), HERE, 0, limits)
-        reader, writer = await asyncio.open_connection(HERE, room.port, limit=1024)
+        listener = await listen_tcp(keeping(made, Generous), HERE, 0, limits)
+        reader, writer = await asyncio.open_connection(HERE, listener.port, limit=1024)
         writer.write(b"a" * 160)
         writer.write_eof()
         assert len(await reader.read()) == 160 * 65536
-        (conversation,) = made
-        await conversation.gone.wait()
-        assert conversation.ends == 1
+        (connection,) = made
+        await connection.gone.wait()
+        assert connection.ends == 1
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -269,14 +271,14 @@ def test_half_close_with_the_answer_still_to_come(run_on) -> None:
 
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Patient), HERE, 0)
-        reader, writer = await asyncio.open_connection(HERE, room.port)
+        listener = await listen_tcp(keeping(made, Patient), HERE, 0)
+        reader, writer = await asyncio.open_connection(HERE, listener.port)
         writer.write(b"last")
         writer.write_eof()
         assert (await reader.read()).endswith(b"\0last")
         assert made[0].ends == 1
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -284,14 +286,14 @@ def test_half_close_with_the_answer_still_to_come(run_on) -> None:
 def test_abrupt_close_leaves_nothing_behind(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made), HERE, 0)
-        _, writer, conversation = await connected(room, made)
+        listener = await listen_tcp(keeping(made), HERE, 0)
+        _, writer, connection = await connected(listener, made)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         writer.transport.abort()
-        await conversation.gone.wait()
-        assert not room.conversations
-        await room.drain(1)
+        await connection.gone.wait()
+        assert not listener.connections
+        await listener.drain(1)
 
     run_on(main())
 
@@ -299,22 +301,22 @@ def test_abrupt_close_leaves_nothing_behind(run_on) -> None:
 def test_one_connection_more_than_the_bound_is_closed_and_the_others_live(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made), HERE, 0, StreamLimits(connections_max=2))
-        kept = [await connected(room, made) for _ in range(2)]
-        reader, writer = await asyncio.open_connection(HERE, room.port)
+        listener = await listen_tcp(keeping(made), HERE, 0, StreamLimits(connections_max=2))
+        kept = [await connected(listener, made) for _ in range(2)]
+        reader, writer = await asyncio.open_connection(HERE, listener.port)
         assert await reader.read() == b""
         writer.close()
-        assert room.refused_total == 1
+        assert listener.refused_total == 1
         assert not made[2].gone.is_set(), "what never began is not told to be lost"
         for reader, writer, _ in kept:
             writer.write(b"b")
             assert await reader.readexactly(1) == b"b"
             writer.close()
-        for _, _, conversation in kept:
-            await conversation.gone.wait()
-        _, writer, _ = await connected(room, made)  # there is room again
+        for _, _, connection in kept:
+            await connection.gone.wait()
+        _, writer, _ = await connected(listener, made)  # there is listener again
         writer.close()
-        await room.drain(1)
+        await listener.drain(1)
 
     run_on(main())
 
@@ -325,7 +327,7 @@ class Slow(Echo):
     async def answer(self, octets: bytes) -> None:
         await self.may_answer.wait()
         self.transport.write(octets)
-        if self.room.draining:
+        if self.listener.draining:
             self.transport.close()
 
     def started(self) -> None:
@@ -342,23 +344,23 @@ class Slow(Echo):
 def test_drain_finishes_what_is_under_way_and_accepts_nothing_new(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Slow), HERE, 0)
-        reader, writer = await asyncio.open_connection(HERE, room.port)
-        idle_reader, idle_writer = await asyncio.open_connection(HERE, room.port)
+        listener = await listen_tcp(keeping(made, Slow), HERE, 0)
+        reader, writer = await asyncio.open_connection(HERE, listener.port)
+        idle_reader, idle_writer = await asyncio.open_connection(HERE, listener.port)
         writer.write(b"question")
         await until(lambda: len(made) == 2 and hasattr(made[0], "task"))
-        drained = asyncio.ensure_future(room.drain(10))
+        drained = asyncio.ensure_future(listener.drain(10))
         assert await idle_reader.read() == b""
         with pytest.raises(OSError):
-            await asyncio.open_connection(HERE, room.port)
+            await asyncio.open_connection(HERE, listener.port)
         assert not drained.done()
         made[0].may_answer.set()  # type: ignore[attr-defined]
         assert await reader.read() == b"question"
         await drained
-        assert not room.conversations
+        assert not listener.connections
         writer.close()
         idle_writer.close()
-        again = await listen_tcp(Echo, HERE, room.port)  # the port is free again
+        again = await listen_tcp(Echo, HERE, listener.port)  # the port is free again
         await again.drain(1)
 
     run_on(main())
@@ -367,15 +369,15 @@ def test_drain_finishes_what_is_under_way_and_accepts_nothing_new(run_on) -> Non
 def test_drain_resets_what_is_left_at_its_deadline(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Slow), HERE, 0)
-        reader, writer = await asyncio.open_connection(HERE, room.port)
+        listener = await listen_tcp(keeping(made, Slow), HERE, 0)
+        reader, writer = await asyncio.open_connection(HERE, listener.port)
         writer.write(b"question")
         await until(lambda: made and hasattr(made[0], "task"))
-        await room.drain(0.05)
-        assert not room.conversations
+        await listener.drain(0.05)
+        assert not listener.connections
         with pytest.raises(ConnectionResetError):
             await reader.readexactly(1)
-        await room.drain(1)  # may be called again
+        await listener.drain(1)  # may be called again
         made[0].task.cancel()  # type: ignore[attr-defined]
         writer.close()
 
@@ -385,12 +387,12 @@ def test_drain_resets_what_is_left_at_its_deadline(run_on) -> None:
 def test_abort_resets_every_connection_at_once(run_on) -> None:
     async def main() -> None:
         made: list[Echo] = []
-        room = await listen_tcp(keeping(made, Generous), HERE, 0)
-        reader, writer = await asyncio.open_connection(HERE, room.port, limit=1)
+        listener = await listen_tcp(keeping(made, Generous), HERE, 0)
+        reader, writer = await asyncio.open_connection(HERE, listener.port, limit=1)
         writer.write(b"a" * 320)
         await until(lambda: made and made[0].received_bytes)
-        room.abort()
-        room.abort()
+        listener.abort()
+        listener.abort()
         with pytest.raises(ConnectionResetError):
             while await reader.read(65536):
                 pass

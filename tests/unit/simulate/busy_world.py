@@ -9,20 +9,20 @@ import asyncio
 import sys
 
 from nearcast.serve.limits import StreamLimits
-from nearcast.serve.tcp import Conversation, listen_tcp
+from nearcast.serve.tcp import Connection, listen_tcp
 from nearcast.serve.udp import listen_udp
-from nearcast.simulate.disk import DiskShape
-from nearcast.simulate.faults import BitRot, Crash, DiskError, Disturb, Hang, Kill, Partition, Reset
-from nearcast.simulate.host import Host
-from nearcast.simulate.stream import TcpRules
-from nearcast.simulate.world import World
+from nearcast.simulate.play.faults import BitRot, Crash, DiskError, Disturb, Hang, Kill, Partition, Reset
+from nearcast.simulate.world.disk import DiskShape
+from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.stream import TcpRules
+from nearcast.simulate.world.world import World
 
 SERVERS = {f"server{number}": f"192.0.2.{number + 1}" for number in range(3)}
 VIEWERS = {f"viewer{number}": f"198.51.100.{number + 1}" for number in range(12)}
 BODY = bytes(range(256)) * 512
 
 
-class Echo(Conversation):
+class Echo(Connection):
     """Answers each byte with a kilobyte of the body, and stores what it heard."""
 
     def received(self, octets: bytes) -> None:
@@ -32,7 +32,7 @@ class Echo(Conversation):
 
 async def serve(host: Host) -> None:
     address = SERVERS[host.name]
-    room = await listen_tcp(Echo, address, 80, StreamLimits(idle_seconds=5.0))
+    listener = await listen_tcp(Echo, address, 80, StreamLimits(idle_seconds=5.0))
     await listen_udp(lambda query, peer: query[::-1], address, 53)
     for number in range(1000):
         await asyncio.sleep(1 + host.random.random())
@@ -48,8 +48,8 @@ async def serve(host: Host) -> None:
         except OSError as exc:
             host.note(f"disk: {exc.errno}")
         if number == 20:
-            await room.drain(3.0)
-            room = await listen_tcp(Echo, address, 80, StreamLimits(idle_seconds=5.0))
+            await listener.drain(3.0)
+            listener = await listen_tcp(Echo, address, 80, StreamLimits(idle_seconds=5.0))
 
 
 class Answers(asyncio.DatagramProtocol):

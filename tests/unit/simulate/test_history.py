@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nearcast.simulate.history import BATCH_EVENTS, WORDS, History
+from nearcast.simulate.world.history import BATCH_EVENTS, WORDS, History
 
 
 def filled(count: int, keep: int | None = None, look_after: int = -1) -> History:

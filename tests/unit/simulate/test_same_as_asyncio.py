@@ -1,4 +1,4 @@
-"""Conversations on asyncio's own loop over loopback and in the virtual world: one transcript."""
+"""Connections on asyncio's own loop over loopback and in the virtual world: one transcript."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from nearcast.simulate.world import World
+from nearcast.simulate.world.world import World
 
 Transcript = list[Any]
-Conversation = Callable[[Transcript], Awaitable[None]]
+Connection = Callable[[Transcript], Awaitable[None]]
 ADDRESS = "127.0.0.1"
 
 
@@ -339,7 +339,7 @@ async def many_tasks(said: Transcript) -> None:
     said.append(await asyncio.get_running_loop().run_in_executor(None, divmod, 7, 2))
 
 
-CONVERSATIONS: list[Conversation] = [
+CONVERSATIONS: list[Connection] = [
     many_tasks,
     streams_of_lines,
     streams_of_many_bytes,
@@ -360,11 +360,11 @@ CONVERSATIONS: list[Conversation] = [
 ]
 
 
-@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda each: each.__name__)
-def test_the_transcript_is_that_of_asyncio(conversation: Conversation) -> None:
+@pytest.mark.parametrize("connection", CONVERSATIONS, ids=lambda each: each.__name__)
+def test_the_transcript_is_that_of_asyncio(connection: Connection) -> None:
     real: Transcript = []
     virtual: Transcript = []
-    asyncio.run(conversation(real))  # type: ignore[arg-type]
-    World(1).run(conversation(virtual))  # type: ignore[arg-type]
+    asyncio.run(connection(real))  # type: ignore[arg-type]
+    World(1).run(connection(virtual))  # type: ignore[arg-type]
     assert virtual == real
     assert real

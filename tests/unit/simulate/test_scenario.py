@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nearcast.model.faults import OperatorFault
-from nearcast.simulate.faults import Crash, Disturb, Partition
-from nearcast.simulate.scenario import Scenario, parse_scenario, read_scenario
+from nearcast.simulate.play.faults import Crash, Disturb, Partition
+from nearcast.simulate.play.scenario import Scenario, parse_scenario, read_scenario
 
 HERE = Path(__file__).parents[3] / "examples" / "scenarios" / "test.toml"
 HEAD = 'config = "../demo.toml"\nseconds = 60\n[[audiences]]\nname = "fans"\nplace = "Frankfurt"\ncount = 3\n'
@@ -26,15 +26,15 @@ def mistakes(text: str) -> dict[str, str]:
 
 
 def test_hosts_are_the_programs_and_the_viewers() -> None:
-    cast = read().cast()
-    assert cast.select("fans") == ("fans-1", "fans-2", "fans-3")
-    assert cast.select("edge") == ("ia1", "ia2", "ord1", "ord2", "fra1", "fra2")
-    assert cast.select("fra") == ("fra1", "fra2")
-    assert cast.select("Frankfurt") == ("fra1", "fra2", "fans-1", "fans-2", "fans-3")
-    assert cast.select("nobody") == ()
-    assert len(cast.select("*")) == len(cast.members)
-    assert {str(viewer.client).rpartition(".")[0] for viewer in cast.viewers} == {"198.51.100"}
-    assert len({member.address for member in cast.members.values()}) == len(cast.members)
+    roster = read().roster()
+    assert roster.select("fans") == ("fans-1", "fans-2", "fans-3")
+    assert roster.select("edge") == ("ia1", "ia2", "ord1", "ord2", "fra1", "fra2")
+    assert roster.select("fra") == ("fra1", "fra2")
+    assert roster.select("Frankfurt") == ("fra1", "fra2", "fans-1", "fans-2", "fans-3")
+    assert roster.select("nobody") == ()
+    assert len(roster.select("*")) == len(roster.members)
+    assert {str(viewer.client).rpartition(".")[0] for viewer in roster.viewers} == {"198.51.100"}
+    assert len({member.address for member in roster.members.values()}) == len(roster.members)
 
 
 def test_faults_are_understood() -> None:

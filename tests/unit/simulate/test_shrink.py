@@ -7,8 +7,8 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearcast.simulate.faults import Crash, Fault, Kill, Partition, read_faults
-from nearcast.simulate.shrink import as_toml, smallest
+from nearcast.simulate.play.faults import Crash, Fault, Kill, Partition, read_faults
+from nearcast.simulate.play.shrink import as_toml, smallest
 
 
 def crashes(count: int) -> list[Fault]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nearcast.simulate.faults import (
+from nearcast.simulate.play.faults import (
     FAULTS,
     BitRot,
     BlackHole,
@@ -27,8 +27,8 @@ from nearcast.simulate.faults import (
     Restart,
     read_faults,
 )
-from nearcast.simulate.host import EPOCH
-from nearcast.simulate.world import World
+from nearcast.simulate.world.host import EPOCH
+from nearcast.simulate.world.world import World
 
 EXAMPLES: list[Fault] = [
     Crash(at=1.0, host="a", seconds=5.0, resets=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.simulate.faults import FAULTS
+from nearcast.simulate.play.faults import FAULTS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "simulation.md").read_text()
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)

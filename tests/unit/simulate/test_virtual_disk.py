@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from nearcast.simulate.disk import DiskShape, VirtualDisk
+from nearcast.simulate.world.disk import DiskShape, VirtualDisk
 
 
 def code_of(raised: pytest.ExceptionInfo[OSError]) -> int | None:

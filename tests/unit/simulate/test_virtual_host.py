@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from nearcast.cache.disk import Entry
-from nearcast.simulate.disk import DiskShape
-from nearcast.simulate.host import EPOCH, Host
-from nearcast.simulate.life import CURRENT
-from nearcast.simulate.world import World
+from nearcast.cache.disk import DirectoryEntry
+from nearcast.simulate.world.disk import DiskShape
+from nearcast.simulate.world.host import EPOCH, Host
+from nearcast.simulate.world.incarnation import CURRENT
+from nearcast.simulate.world.world import World
 
 
 def test_tasks_and_callbacks_inherit_their_host() -> None:
     where: list[str] = []
 
     def tell() -> None:
-        life = CURRENT.get(world.loop.home)
-        where.append(life.host.name if life.host else "nowhere")
+        incarnation = CURRENT.get(world.loop.home)
+        where.append(incarnation.host.name if incarnation.host else "nowhere")
 
     async def deeper() -> None:
         await asyncio.sleep(1)
@@ -62,7 +62,7 @@ def program_with_cleanup(said: list[str]) -> Any:
 
 def test_a_crash_runs_no_cleanup_and_what_python_cleans_up_at_the_end_reaches_nothing() -> None:
     said: list[str] = []
-    left: list[Entry] = []
+    left: list[DirectoryEntry] = []
 
     async def main() -> None:
         host.disk.create("synced").sync()
@@ -73,7 +73,7 @@ def test_a_crash_runs_no_cleanup_and_what_python_cleans_up_at_the_end_reaches_no
         host.crash()  # once is enough
         gc.collect()
         await asyncio.sleep(2000)
-        assert said == ["start [Entry(name='synced', size=0)]"]
+        assert said == ["start [DirectoryEntry(name='synced', size=0)]"]
         left.extend(host.disk.entries(""))
         assert not host.up
         with pytest.raises(RuntimeError, match="is down"):
@@ -102,7 +102,7 @@ def test_a_restart_runs_the_program_again_on_what_the_disk_kept() -> None:
         await asyncio.sleep(1)
         assert [text for text in said if text != "cleanup"] == [
             "start []",
-            "start [Entry(name='found', size=0)]",
+            "start [DirectoryEntry(name='found', size=0)]",
         ]
         assert "cleanup" not in said
 

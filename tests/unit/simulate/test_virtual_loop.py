@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nearcast.simulate.declined import DECLINED, NotSimulated
-from nearcast.simulate.loop import Deadlock, VirtualLoop
-from nearcast.simulate.world import World
+from nearcast.simulate.world.declined import DECLINED, NotSimulated
+from nearcast.simulate.world.loop import Deadlock, VirtualLoop
+from nearcast.simulate.world.world import World
 
 
 def run(main: Any, **options: Any) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from nearcast.simulate.host import Host
-from nearcast.simulate.loop import Deadlock
-from nearcast.simulate.stream import TcpRules
-from nearcast.simulate.world import World
+from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.loop import Deadlock
+from nearcast.simulate.world.stream import TcpRules
+from nearcast.simulate.world.world import World
 
 A, B = "192.0.2.1", "198.51.100.9"
 
@@ -208,8 +208,8 @@ def test_a_cancelled_connect_leaves_nothing_behind() -> None:
                         await asyncio.open_connection(A, 80)
         await asyncio.sleep(5)
         assert all(sink.lost_at is not None for sink in accepted)
-        assert not client.life.streams
-        assert not server.life.streams
+        assert not client.incarnation.streams
+        assert not server.incarnation.streams
 
     world, server, client = two_hosts()
     world.run(main())

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nearcast.simulate.host import Host
-from nearcast.simulate.world import World
+from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.world import World
 
 A, B = "192.0.2.1", "198.51.100.9"
 

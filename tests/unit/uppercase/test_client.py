@@ -14,13 +14,13 @@ from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import run
 from nearcast.serve.raw import RawSender, RawSocketRefused
 from nearcast.serve.udp import Peer, listen_udp
-from nearcast.uppercase.client import NotAsked, Patience, RawAsker, Reply, TcpAsker, UdpAsker, Unanswered
+from nearcast.uppercase.client import NotAsked, RawAsker, Reply, RetryPolicy, TcpAsker, UdpAsker, Unanswered
 from nearcast.uppercase.server import UppercaseLimits, start_uppercase
 from nearcast.wire.packet import parse
 
 HERE = "127.0.0.1"
-QUICK = Patience(seconds=0.05, tries=3)
-SURE = Patience(seconds=5, tries=3)
+QUICK = RetryPolicy(seconds=0.05, tries=3)
+SURE = RetryPolicy(seconds=5, tries=3)
 
 
 def play(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -84,7 +84,7 @@ def test_a_late_reply_does_not_answer_the_next_question() -> None:
 
         server = await listen_udp(slow_first, HERE, 0)
         with pytest.raises(Unanswered):
-            await UdpAsker((HERE, server.port), Patience(0.05, 1), time.perf_counter).ask(b"first")
+            await UdpAsker((HERE, server.port), RetryPolicy(0.05, 1), time.perf_counter).ask(b"first")
         asker = UdpAsker((HERE, server.port), SURE, time.perf_counter)
         for _ in range(5):
             assert (await asker.ask(b"second")).octets == b"SECOND"
@@ -145,7 +145,7 @@ def test_a_connection_closed_for_idleness_is_made_anew() -> None:
         server = await start_uppercase(HERE, 0, UppercaseLimits(stream=StreamLimits(idle_seconds=0.03)))
         asker = TcpAsker((HERE, server.port), SURE, time.perf_counter)
         assert (await asker.ask(b"one")).octets == b"ONE"
-        while server.stream.conversations:  # noqa: ASYNC110
+        while server.stream.connections:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert (await asker.ask(b"two")).octets == b"TWO"
         assert server.stream.accepted_total == 2

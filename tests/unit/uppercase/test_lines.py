@@ -1,4 +1,4 @@
-"""Framing over TCP, as conversations: what comes in, what must go out."""
+"""Framing over TCP, as connections: what comes in, what must go out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nearcast.uppercase.lines import Lines
 QUIET, END = "quiet", "end"
 
 
-def converse(*events: bytes | str, line_bytes_max: int = 65536) -> bytes:
+def make_connection(*events: bytes | str, line_bytes_max: int = 65536) -> bytes:
     lines = Lines(line_bytes_max)
     replies = [
         lines.quiet() if event == QUIET else lines.ended() if event == END else lines.received(event)
@@ -42,7 +42,7 @@ def converse(*events: bytes | str, line_bytes_max: int = 65536) -> bytes:
     ],
 )
 def test_conversation(events: list[bytes | str], replies: str) -> None:
-    assert converse(*events) == replies.encode()
+    assert make_connection(*events) == replies.encode()
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_conversation(events: list[bytes | str], replies: str) -> None:
     [[b"caf\xc3", END], [b"caf\xc3\n"], [b"caf\xc3", QUIET, b"\n"], [b"\xff", QUIET], [b"a\xffb\n"]],
 )
 def test_a_cut_or_wrong_character_gets_an_error_line(events: list[bytes | str]) -> None:
-    *_, error = converse(*events).removeprefix(b"CAF").splitlines(keepends=True)
+    *_, error = make_connection(*events).removeprefix(b"CAF").splitlines(keepends=True)
     assert is_error(error)
     assert error.endswith(b"\n")
 
 
 def test_after_an_error_the_next_line_is_answered() -> None:
-    error, capitals = converse(b"\xff\nhello\n").splitlines()
+    error, capitals = make_connection(b"\xff\nhello\n").splitlines()
     assert is_error(error)
     assert capitals == b"HELLO"
 
@@ -71,14 +71,14 @@ def test_after_an_error_the_next_line_is_answered() -> None:
     ],
 )
 def test_a_line_too_long_is_answered_once_and_skipped(events: list[bytes | str]) -> None:
-    error, capitals = converse(*events, line_bytes_max=8).splitlines()
+    error, capitals = make_connection(*events, line_bytes_max=8).splitlines()
     assert is_error(error)
     assert b"up to 8 octets" in error
     assert capitals == b"NEXT"
 
 
 def test_a_line_of_exactly_the_limit_is_answered() -> None:
-    assert converse(b"12345678\n", line_bytes_max=8) == b"12345678\n"
+    assert make_connection(b"12345678\n", line_bytes_max=8) == b"12345678\n"
 
 
 def test_what_a_connection_keeps_is_bounded() -> None:
@@ -98,11 +98,11 @@ def test_however_text_is_cut_and_whenever_it_is_quiet_the_replies_are_its_capita
     for cut, quiet in sorted(cuts):
         events += [octets[begin:cut], *([QUIET] if quiet else [])]
         begin = max(begin, cut)
-    assert converse(*events, octets[begin:], END) == text.upper().encode()
+    assert make_connection(*events, octets[begin:], END) == text.upper().encode()
 
 
 @given(st.lists(st.binary(max_size=40) | st.just(QUIET), max_size=20))
 def test_no_octets_whatever_make_it_fail_and_each_line_gets_one_end(events: list[bytes | str]) -> None:
     sent = b"".join(event for event in events if isinstance(event, bytes))
-    reply = converse(*events, END, line_bytes_max=16)
+    reply = make_connection(*events, END, line_bytes_max=16)
     assert reply.count(b"\n") >= sent.count(b"\n")

@@ -136,9 +136,9 @@ def test_a_slow_reader_costs_bounded_memory_and_gets_everything() -> None:
                 sent += await asyncio.wait_for(_send_once(loop, sock, line * 64), 0.2)
             except TimeoutError:
                 break
-        (conversation,) = server.stream.conversations
-        assert not conversation.peer_reads
-        assert conversation.transport.get_write_buffer_size() < 4 * 1024 * 1024
+        (connection,) = server.stream.connections
+        assert not connection.peer_reads
+        assert connection.transport.get_write_buffer_size() < 4 * 1024 * 1024
         got = 0
         while got < sent // 1024 * 1024:
             got += len(await loop.sock_recv(sock, 1024 * 1024))

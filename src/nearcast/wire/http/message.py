@@ -1,4 +1,4 @@
-"""The values of an HTTP/1.1 conversation: a request's head, a response's head, and the peer's faults.
+"""The values of an HTTP/1.1 connection: a request's head, a response's head, and the peer's faults.
 
 Field names are lower-case `str`; a field that came several times is joined with ", " (RFC 9110 5.3),
 so that fields are a plain mapping. Bytes outside ASCII are decoded as latin-1 (RFC 9110 5.5).

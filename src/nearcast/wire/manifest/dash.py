@@ -33,8 +33,8 @@ CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 INIT_TEMPLATE = "$RepresentationID$/init.mp4"
 MEDIA_TEMPLATE = "$RepresentationID$/$Number$.m4s"
 
-Kind = Literal["video", "audio"]
-KINDS: dict[str, Kind] = {"video": "video", "audio": "audio"}
+TrackKind = Literal["video", "audio"]
+KINDS: dict[str, TrackKind] = {"video": "video", "audio": "audio"}
 
 # ---------------------------------------------------------------- writing
 
@@ -236,7 +236,7 @@ def _parse_xml(text: str | bytes) -> ET.Element:
     return root
 
 
-def _kind(adaptation: ET.Element, representation: ET.Element) -> Kind | None:
+def _kind(adaptation: ET.Element, representation: ET.Element) -> TrackKind | None:
     for element in (adaptation, representation):
         for attribute in ("contentType", "mimeType"):
             word = element.get(attribute, "").partition("/")[0]
@@ -258,7 +258,7 @@ def _join(base: str, url: str) -> str:
 
 
 def _parse_representation(
-    levels: tuple[ET.Element, ...], kind: Kind, base: str, seconds: Fraction | None, room: int
+    levels: tuple[ET.Element, ...], kind: TrackKind, base: str, seconds: Fraction | None, room: int
 ) -> Representation:
     """`levels`: the Representation, its AdaptationSet and its Period. What one does not say, the next may."""
     element = levels[0]

@@ -1,4 +1,4 @@
-"""Heads in and out. What the server answers to malformed ones is told in the conversations of `serve`."""
+"""Heads in and out. What the server answers to malformed ones is told in the connections of `serve`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,188 @@
+"""A host: addresses, a clock, a disk, dice, and the incarnation of what runs on it.
+
+Code runs on a host when it was started by `host.spawn` or `host.start`, or inside `with host:`; what it
+starts inherits that. It binds and connects with the host's addresses, and it ends with the host:
+
+- `crash`: power is lost. Tasks, timers and connections vanish in mid-step, no cleanup runs, nothing is sent
+  (with `resets`, every peer is told by a reset); the disk falls back to what was synced.
+- `kill`: the program dies, the machine lives. Its kernel closes the connections; the disk keeps all.
+- `hang`: nothing of the program runs for a while; the kernel still acknowledges and buffers.
+- `restart`: power is back; the program given to `start` begins anew, on the disk as it is.
+
+A task of an incarnation that has ended never finishes: do not await it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import errno
+import os
+import random
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nearcast.simulate.world.addresses import canonical
+from nearcast.simulate.world.disk import DiskShape, VirtualDisk
+from nearcast.simulate.world.incarnation import CURRENT, Incarnation
+
+if TYPE_CHECKING:
+    from nearcast.simulate.world.network import Network
+
+T = TypeVar("T")
+Program = Callable[["Host"], Coroutine[Any, Any, object]]
+
+EPOCH = 1_700_000_000.0  # wall-clock seconds at virtual time zero
+
+_OUTER: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.ContextVar(
+    "outer_lives", default=()
+)
+
+
+class Host:
+    """One machine of the world."""
+
+    def __init__(
+        self, seed: int, network: Network, name: str, addresses: tuple[str, ...], disk: DiskShape
+    ) -> None:
+        self.name = name
+        self.addresses = tuple(canonical(each) for each in addresses)
+        self.up = True
+        self.incarnation = Incarnation(self)
+        self._seed = seed
+        self._network = network
+        self._loop = network.loop
+        self._history = network.history
+        self._disk_shape = disk
+        self._disk: VirtualDisk | None = None
+        self._random: random.Random | None = None
+        self._program: Program | None = None
+        self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
+        self._clock_from = 0.0
+        self._clock_base = EPOCH
+        self._clock_rate = 1.0
+
+    # --- running code here ------------------------------------------------------------------------
+    def __enter__(self) -> Host:
+        _OUTER.set((CURRENT.get(None), *_OUTER.get()))
+        CURRENT.set(self.incarnation)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        outer, *rest = _OUTER.get()
+        _OUTER.set(tuple(rest))
+        CURRENT.set(outer if outer is not None else self._loop.home)
+
+    def spawn(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        """Run a coroutine on this host, as a task. A host that is down runs nothing."""
+        if not self.up:
+            work.close()
+            raise RuntimeError(f"{self.name} is down")
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, self.incarnation)
+        task: asyncio.Task[T] = self._loop.create_task(work, name=name, context=context)
+        return task
+
+    def start(self, program: Program) -> asyncio.Task[object]:
+        """Run `program(host)` now and after every restart."""
+        self._program = program
+        self._running = self.spawn(program(self), name=f"{self.name} program")
+        return self._running
+
+    def fallen(self) -> BaseException | None:
+        """What the program given to `start` has ended with, if it has."""
+        task = self._running
+        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+
+    def note(self, text: str) -> None:
+        """Write a line into the history in this host's name."""
+        self._history.add((self._loop.time(), "note", self.name, text))
+
+    # --- what programs are handed -----------------------------------------------------------------
+    @property
+    def disk(self) -> VirtualDisk:
+        """The host's disk. It outlives every crash, with what was synced."""
+        if self._disk is None:
+            dice = random.Random(f"{self._seed}/disk/{self.name}")
+            self._disk = VirtualDisk(self._disk_shape, dice, wait=self._disk_waits, record=self._disk_did)
+        return self._disk
+
+    @property
+    def random(self) -> random.Random:
+        """The host's own dice, from the world's seed and the host's name."""
+        if self._random is None:
+            self._random = random.Random(f"{self._seed}/host/{self.name}")
+        return self._random
+
+    def clock(self) -> float:
+        """Wall-clock seconds since 1970, as this host believes."""
+        return self._clock_base + (self._loop.time() - self._clock_from) * self._clock_rate
+
+    def skew_clock(self, seconds: float) -> None:
+        """Set the wall clock forward (or back, when negative)."""
+        self._clock_base = self.clock() + seconds
+        self._clock_from = self._loop.time()
+
+    def drift_clock(self, rate: float) -> None:
+        """Let the wall clock run at `rate` times the true speed from now on."""
+        self.skew_clock(0.0)
+        self._clock_rate = rate
+
+    # --- dying and living -------------------------------------------------------------------------
+    def crash(self, *, resets: bool = False) -> None:
+        """Lose power."""
+        if not self.up:
+            return
+        self._history.add((self._loop.time(), "crash", self.name))
+        self.up = False
+        for endpoint in list(self.incarnation.streams.values()):
+            if resets:
+                endpoint.incoming.reset_sender()
+            endpoint.vanish()
+        self._end_life()
+        if self._disk is not None:
+            self._disk.crash()
+
+    def kill(self) -> None:
+        """End the program as SIGKILL does."""
+        if not self.up:
+            return
+        self._history.add((self._loop.time(), "kill", self.name))
+        for endpoint in list(self.incarnation.streams.values()):
+            endpoint.kernel_close()
+        self._end_life()
+
+    def restart(self) -> None:
+        """Start again: power, if it was lost, then the program. A running program is killed first."""
+        if self.up:
+            self.kill()
+        self.up = True
+        self._history.add((self._loop.time(), "restart", self.name))
+        if self._program is not None:
+            self.start(self._program)
+
+    def hang(self, seconds: float) -> None:
+        """Run nothing of the program for so long."""
+        self._history.add((self._loop.time(), "hang", self.name, seconds))
+        self._loop.freeze(self.incarnation, self._loop.time() + seconds)
+
+    def _end_life(self) -> None:
+        over, self.incarnation = self.incarnation, Incarnation(self)
+        self._loop.bury(over)
+        if self._loop.home is over:
+            self._loop.home = self.incarnation
+
+    def _disk_waits(self, seconds: float) -> None:
+        if CURRENT.get(self._loop.home).dead:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if seconds:
+            self._loop.block(seconds)
+
+    def _disk_did(self, operation: str, path: str, size: int) -> None:
+        self._history.add((self._loop.time(), "disk", self.name, operation, path, size))
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name}{'' if self.up else ' (down)'}>"

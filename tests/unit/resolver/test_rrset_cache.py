@@ -1,0 +1,127 @@
+"""The cache: time, audiences, bounds."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from nearcast.resolver.rrset_cache import (
+    ALL_TYPES,
+    EVERYONE,
+    UNNAMED,
+    Clients,
+    Kept,
+    Network,
+    RRsetCache,
+    audience_of,
+)
+from nearcast.wire.dns.codes import Rcode, Type
+from nearcast.wire.dns.names import wire_name
+from nearcast.wire.dns.rrset import compile_rrset
+
+NAME = wire_name("movie.cdn.test")
+IOWA, FRANKFURT = ip_network("203.0.113.0/24"), ip_network("198.51.100.0/24")
+
+
+def kept(text: str, audience: Clients = EVERYONE, until: float = 100.0, rdtype: int = Type.A) -> Kept:
+    return Kept(Rcode.NOERROR, compile_rrset(NAME, rdtype, 60, [b"\x7f\0\0\1"]), None, audience, until, text)
+
+
+def denial(rcode: Rcode = Rcode.NOERROR) -> Kept:
+    return Kept(rcode, None, None, EVERYONE, 100.0, "denied")
+
+
+def found(
+    cache: RRsetCache, subnet: Network | None = None, now: float = 0.0, rdtype: int = Type.A
+) -> str | None:
+    hit = cache.find(NAME, rdtype, subnet, now)
+    return hit and hit.text
+
+
+def test_what_has_run_out_is_never_found() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, Type.A, kept("a", until=10.0), now=0.0)
+    assert found(cache, now=9.9) == "a"
+    assert found(cache, now=10.0) is None
+    cache.keep(NAME, Type.A, kept("b", until=5.0), now=5.0)
+    assert found(cache, now=5.0) == "a"  # what is over already is not remembered
+
+
+def test_the_ttl_counts_down() -> None:
+    assert kept("a", until=30.0).ttl(0.4) == 30
+    assert kept("a", until=30.0).ttl(29.0) == 1
+    assert kept("a", until=30.0).ttl(31.0) == 0
+
+
+def test_each_client_network_has_its_own_answer() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, Type.A, kept("iowa", IOWA), 0.0)
+    cache.keep(NAME, Type.A, kept("frankfurt", FRANKFURT), 0.0)
+    assert found(cache, IOWA) == "iowa"
+    assert found(cache, ip_network("203.0.113.128/25")) == "iowa"
+    assert found(cache, FRANKFURT) == "frankfurt"
+    assert found(cache, ip_network("203.0.0.0/16")) is None  # holds for a part of these clients only
+    assert found(cache, ip_network("2001:db8::/56")) is None
+    assert found(cache) is None
+
+
+def test_the_longest_prefix_knows_best_then_what_is_for_everyone() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, Type.A, kept("all"), 0.0)
+    cache.keep(NAME, Type.A, kept("wide", ip_network("203.0.0.0/16")), 0.0)
+    cache.keep(NAME, Type.A, kept("near", IOWA, until=50.0), 0.0)
+    assert found(cache, IOWA) == "near"
+    assert found(cache, IOWA, now=60.0) == "wide"
+    assert found(cache, FRANKFURT) == "all"
+    assert found(cache) == "all"
+
+
+def test_an_answer_by_the_resolvers_own_place_is_not_for_clients_that_named_theirs() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, Type.A, kept("here", UNNAMED), 0.0)
+    assert found(cache) == "here"
+    assert found(cache, IOWA) is None
+
+
+@pytest.mark.parametrize(
+    ("subnet", "scope", "audience"),
+    [
+        (None, None, UNNAMED),
+        (None, 24, UNNAMED),
+        (IOWA, None, EVERYONE),
+        (IOWA, 0, EVERYONE),
+        (IOWA, 24, IOWA),
+        (IOWA, 16, ip_network("203.0.0.0/16")),
+        (IOWA, 32, IOWA),  # trusted no further than the question went
+    ],
+)
+def test_whom_an_answer_holds_for(subnet: Network | None, scope: int | None, audience: Clients) -> None:
+    assert audience_of(subnet, scope) == audience
+
+
+def test_a_cname_answers_for_every_type_and_its_denial_only_for_itself() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, Type.CNAME, kept("alias", rdtype=Type.CNAME), 0.0)
+    assert found(cache) == "alias"
+    other = RRsetCache()
+    other.keep(NAME, Type.CNAME, denial(), 0.0)
+    assert found(other) is None
+    assert found(other, rdtype=Type.CNAME) == "denied"
+
+
+def test_a_name_that_does_not_exist_does_not_for_all_types() -> None:
+    cache = RRsetCache()
+    cache.keep(NAME, ALL_TYPES, denial(Rcode.NXDOMAIN), 0.0)
+    assert found(cache) == found(cache, rdtype=Type.AAAA) == "denied"
+
+
+def test_the_cache_is_bounded_and_the_oldest_gives_way() -> None:
+    cache = RRsetCache(kept_max=10)
+    for number in range(30):
+        cache.keep(wire_name(f"n{number}.test"), Type.A, kept("x"), 0.0)
+        for network in (IOWA, FRANKFURT):
+            cache.keep(wire_name(f"n{number}.test"), Type.A, kept("x", network), 0.0)
+        assert len(cache) <= 12
+    assert cache.find(wire_name("n0.test"), Type.A, None, 0.0) is None
+    assert cache.find(wire_name("n29.test"), Type.A, None, 0.0) is not None
