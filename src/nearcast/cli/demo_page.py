@@ -11,10 +11,10 @@ import nearcast
 from nearcast.cli.output import say, speak_bytes
 from nearcast.lab.demo_run import DemoRun
 from nearcast.lab.steps import StepTold
-from nearcast.model.config import address_text
 from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import Title
 from nearcast.player.viewing import Fetched, Viewing
+from nearcast.wire.addresses import address_text, client_subnet, endpoint_text
 
 TICK, CROSS = "[green]✓[/]", "[red]✗[/]"
 
@@ -32,14 +32,14 @@ def packaged(title: Title, seconds: float) -> None:
 def started(snapshot: Snapshot, seconds: float) -> None:
     config, internet = snapshot.config, snapshot.config.internet
     dns, http = internet.dns_port, internet.http_port
-    rows = [("resolver", f"{address_text(internet.resolver)}:{dns}", "the viewers' local DNS server")]
+    rows = [("resolver", endpoint_text(internet.resolver, dns), "the viewers' local DNS server")]
     rows += [
-        (each.zone, f"{address_text(each.address)}:{dns}", "the provider's name server")
+        (each.zone, endpoint_text(each.address, dns), "the provider's name server")
         for each in internet.providers
     ]
     places = f"the CDN's request router · {len(snapshot.pops)} PoPs · {len(snapshot.servers)} content servers"
-    rows.append((config.cdn.zone, f"{address_text(config.cdn.router)}:{dns}", places))
-    rows.append(("origin", f"{address_text(internet.origin)}:{http}", ""))
+    rows.append((config.cdn.zone, endpoint_text(config.cdn.router, dns), places))
+    rows.append(("origin", endpoint_text(internet.origin, http), ""))
     width = max(len(name) for name, _, _ in rows)
     for name, address, what in rows:
         say(f" {TICK} {name:<{width}}  {address:<18} [dim]{what}[/]")
@@ -145,7 +145,8 @@ def next_things(snapshot: Snapshot, key: str, url: str, showing: DemoRun) -> Non
         ("Be a viewer", f"nearcast watch {url} --client {client} --bandwidth 1M"),
         (
             "Ask the DNS",
-            f"dig @{internet.resolver} -p {internet.dns_port} {urlsplit(url).hostname} +subnet={client}/24",
+            f"dig @{internet.resolver} -p {internet.dns_port} {urlsplit(url).hostname} "
+            f"+subnet={client_subnet(client)}",
         ),
         ("Break it", f"nearcast lab kill {server}"),
     ):

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
-from nearcast.control.administration import Administration, AdminReply, at_once, authority
+from nearcast.control.administration import Administration, AdminReply, at_once
 from nearcast.control.catalogue import CatalogueEntry
 from nearcast.control.schemas import (
     ConditionReport,
@@ -25,6 +25,7 @@ from nearcast.control.schemas import (
 )
 from nearcast.model.config import Place
 from nearcast.model.snapshot import Server, Snapshot
+from nearcast.wire.addresses import authority_text
 
 DECISIONS_SHOWN_MAX = 50
 _DECISIONS = TypeAdapter(list[DecisionSchema])
@@ -146,7 +147,7 @@ def _viewers(snapshot: Snapshot) -> list[ViewerPlace]:
 def title_schema(snapshot: Snapshot, entry: CatalogueEntry) -> TitleSchema:
     """A catalogue entry as the API shows it."""
     internet = snapshot.config.internet
-    watch_url = f"http://{authority(str(snapshot.config.cdn.router), internet.http_port)}/watch/{entry.key}"
+    watch_url = f"http://{authority_text(snapshot.config.cdn.router, internet.http_port)}/watch/{entry.key}"
     return TitleSchema(
         key=entry.key,
         name=entry.title.name,

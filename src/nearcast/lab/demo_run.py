@@ -10,7 +10,6 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +20,7 @@ from nearcast.model.snapshot import Snapshot
 from nearcast.player.session import Viewer
 from nearcast.player.viewing import Observer, Viewing
 from nearcast.serve.http_client import HttpClient
+from nearcast.wire.addresses import authority_text, client_subnet
 
 ADMIN_BYTES_MAX = 4 * 1024 * 1024
 NAMED_SECONDS_MAX = 5.0
@@ -54,7 +54,7 @@ class DemoViewers:
             clock=self._clock,
             rng=self._rng,
             resolver=(str(internet.resolver), internet.dns_port),
-            client_subnet=ip_network((who.client, 24 if who.client.version == 4 else 56), strict=False),
+            client_subnet=client_subnet(who.client),
             local_address=str(who.address),
         )
 
@@ -117,7 +117,7 @@ class DemoViewers:
         method = "POST" if body else "GET"
         try:
             async with client.request(
-                method, (address, port), target, {"host": f"{address}:{port}"}, body
+                method, (address, port), target, {"host": authority_text(address, port)}, body
             ) as incoming:
                 return json.loads(await incoming.read(ADMIN_BYTES_MAX))
         except (UpstreamFault, ValueError):

@@ -212,8 +212,3 @@ class Config(Noun):
     content_servers: tuple[ContentServer, ...] = Field(min_length=1)
     distributions: tuple[Distribution, ...] = Field(min_length=1)
     internet: Internet
-
-
-def address_text(address: IPv4Address | IPv6Address) -> str:
-    """An address as it stands in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    return f"[{address}]" if address.version == 6 else str(address)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from nearcast.model.config import Config, Distribution, IpNetwork, Place
+from nearcast.model.config import Config, Distribution, Place
 from nearcast.model.prefixes import PrefixTable
+from nearcast.wire.addresses import IpNetwork
 
 
 @dataclass(frozen=True, slots=True)

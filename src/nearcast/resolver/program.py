@@ -15,18 +15,18 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
-from nearcast.model.config import Config, IpAddress
+from nearcast.model.config import Config
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
-from nearcast.resolver.rrset_cache import Network
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import listen_dns
 from nearcast.serve.http_server import listen_http
 from nearcast.serve.program import Group
+from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
 from nearcast.wire.dns.names import name_text
@@ -37,9 +37,8 @@ RESOLVE_SECONDS_MAX = 8.0  # clients give up before
 UNDER_WAY_MAX = 1000
 FAILURE_SECONDS = 1.0
 FAILURES_KEPT_MAX = 10_000
-SUBNET_BITS = {4: 24, 6: 56}  # RFC 7871 11.1: no more than this of a client's address is told
 
-_Key = tuple[bytes, int, Network | None]
+_Key = tuple[bytes, int, IpNetwork | None]
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ class Resolver:
             rng=rng,
         )
         self._stand_ins = {
-            str(viewer.address): subnet_of(viewer.client)
+            str(viewer.address): client_subnet(viewer.client)
             for viewer in internet.viewers
             if viewer.address != viewer.client
         }
@@ -126,18 +125,17 @@ class Resolver:
             self.abort()
             raise
 
-    def _subnet(self, query: Query, client: str) -> Network | None:
+    def _subnet(self, query: Query, client: str) -> IpNetwork | None:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
             return self._stand_ins.get(client)
         if named.source == 0:
             return None
-        limit = SUBNET_BITS[named.network.version]
-        return named.network if named.source <= limit else named.network.supernet(new_prefix=limit)
+        return client_subnet(named.network)
 
     async def _answer_later(
-        self, query: Query, bytes_max: int, subnet: Network | None, resolution: Resolution
+        self, query: Query, bytes_max: int, subnet: IpNetwork | None, resolution: Resolution
     ) -> bytes | None:
         found = await self._find((query.name, query.rdtype, subnet))
         return self._reply(query, bytes_max, found, resolution)
@@ -218,11 +216,6 @@ def serves(client: str) -> bool:
     """Loopback, private and documentation networks: everybody whom a resolver without a list may serve."""
     address = ip_address(client)
     return address.is_private or address.is_loopback or address.is_link_local
-
-
-def subnet_of(client: IpAddress) -> Network:
-    """The part of a client's address that authorities are told."""
-    return ip_network((client, SUBNET_BITS[client.version]), strict=False)
 
 
 def _aged(rrset: RRset, ttl: int, query: Query) -> Piece:

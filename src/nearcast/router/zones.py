@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nearcast.model.config import Config, IpAddress
+from nearcast.model.config import Config
+from nearcast.wire.addresses import IpAddress
 from nearcast.wire.dns.zone import Zone, compile_zone
 
 DELEGATION_TTL_SECONDS = 3600

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 
 from nearcast.assembly.roles import roles
-from nearcast.model.config import Config, IpAddress, IpNetwork
+from nearcast.model.config import Config
 from nearcast.model.snapshot import compile_snapshot
 from nearcast.simulate.play.script import Audience
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 VIEWERS_FROM = int(IPv4Address("172.16.0.1"))
 EVERYBODY = "*"
