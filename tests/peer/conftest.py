@@ -16,7 +16,7 @@ from nearcast.model.config import Config, Health
 from nearcast.model.snapshot import compile_snapshot
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.resolver.program import start_resolver
 from nearcast.router.program import Router, start_authority, start_router
 from nearcast.router.zones import zones_by_server
@@ -67,7 +67,7 @@ def clock_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A title that was really packaged: eight seconds in three small renditions, with sound."""
     folder = tmp_path_factory.mktemp("titles")
     ladder = (Rung(256, 144, 120_000), Rung(320, 180, 200_000), Rung(426, 240, 350_000))
-    clip = TestPattern(seconds=8, width=426, height=240)
+    clip = DrawnSource(seconds=8, width=426, height=240)
     package(clip, folder / "clock", name="Moving clock", ladder=ladder, segment_seconds=2)
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

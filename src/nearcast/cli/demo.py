@@ -28,7 +28,7 @@ from nearcast.model.faults import OperatorFault
 from nearcast.model.read import parse_config, read_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.model.title import Title
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.player.viewing import Fetched, Happening, Viewing
 from nearcast.serve.loop import run
 from nearcast.serve.process_group import ProcessGroup, WorkerFailed
@@ -39,7 +39,7 @@ class Demo:
     """One demo from its options to its document."""
 
     config: Config
-    source: Path | TestPattern
+    source: Path | DrawnSource
     name: str
     key: str
     quiet: bool
@@ -204,7 +204,7 @@ def demo(
         chosen = prepare(config, LabPorts(dns_port or 0, http_port or 0, admin_port or 0), viewer or [])
         performance = Demo(
             config=chosen[0],
-            source=video or TestPattern(),
+            source=video or DrawnSource(),
             name=video.stem if video else "Moving clock",
             key=key_of(video),
             quiet=as_json,
