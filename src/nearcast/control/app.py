@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from pydantic import ValidationError
 
 import nearcast
-from nearcast.control import metrics
 from nearcast.control.administration import Administration
 from nearcast.control.catalogue import Catalogue
 from nearcast.control.commands import CommandFault, carry_out
+from nearcast.control.metrics import families
 from nearcast.control.pages import pages_routes
 from nearcast.control.schemas import (
     Command,
@@ -30,6 +30,7 @@ from nearcast.control.status import look, title_schema
 from nearcast.model.config import Config
 from nearcast.model.pages import pages_directory
 from nearcast.model.snapshot import Snapshot
+from nearcast.serve.metrics import CONTENT_TYPE, exposition, program_families
 
 _ABOUT = """Look at a nearcast CDN and give it orders.
 
@@ -104,8 +105,9 @@ def _add_looking(
 
     @app.get("/metrics", tags=["look"], summary="Prometheus metrics", response_class=PlainTextResponse)
     async def scrape() -> PlainTextResponse:
-        text = metrics.exposition(await look(snapshot, administration, clock()))
-        return PlainTextResponse(text, media_type=metrics.CONTENT_TYPE)
+        shown = families(await look(snapshot, administration, clock()))
+        text = exposition([*shown, *program_families({})])
+        return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
 def _add_ordering(

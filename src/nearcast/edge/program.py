@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import Any
 
@@ -80,6 +80,10 @@ class Edge:
         self._fills.abort()
         self._closing = asyncio.get_running_loop().create_task(self._client.close())
 
+    def listeners(self) -> Mapping[str, HttpListener]:
+        """By the names they have in the metrics."""
+        return {"http": self.listener, "admin": self.admin_listener}
+
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Have the present Snapshot's application answer."""
         return self.application(exchange)
@@ -126,7 +130,7 @@ async def start_edge(
         limits=_NO_BODY,
         stream_limits=stream_limits,
     )
-    admin = Admin(lambda: edge.application, lambda: edge.draining)
+    admin = Admin(lambda: edge.application, lambda: edge.draining, edge.listeners)
     try:
         edge.admin_listener = await listen_http(admin, server.address, server.admin_port, clock=clock)
     except OSError:

@@ -23,9 +23,11 @@ from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
-from nearcast.serve.dns_server import listen_dns
+from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.http_server import listen_http
+from nearcast.serve.metrics import exposition, gauge, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
 from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
@@ -75,6 +77,7 @@ class Resolver:
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
         self._failures: dict[_Key, tuple[float, str]] = {}
         self._listeners = Group()
+        self._named: dict[str, Listener | DnsListener] = {}  # the same, for the metrics
 
     def answer(
         self, octets: bytes, peer: tuple[str, int], stream: bool
@@ -116,11 +119,11 @@ class Resolver:
     async def listen(self) -> None:
         internet = self._config.internet
         address = str(internet.resolver)
-        pages = {"/health": self._health_page, "/trace": self._trace_page}
+        pages = {"/health": self._health_page, "/trace": self._trace_page, "/metrics": self._metrics_page}
         try:
-            self._listeners.add(await listen_dns(self.answer, address, internet.dns_port))
+            self._add("dns", await listen_dns(self.answer, address, internet.dns_port))
             admin = administration(pages)
-            self._listeners.add(await listen_http(admin, address, internet.admin_port, clock=self._clock))
+            self._add("admin", await listen_http(admin, address, internet.admin_port, clock=self._clock))
         except OSError:
             self.abort()
             raise
@@ -198,6 +201,15 @@ class Resolver:
     def _give_up(self) -> None:
         for task in self._under_way.values():
             task.cancel()
+
+    def _add(self, name: str, listener: Listener | DnsListener) -> None:
+        self._named[name] = listener
+        self._listeners.add(listener)
+
+    def _metrics_page(self, _: Mapping[str, str]) -> str:
+        kept = gauge("nearcast_resolver_kept", "Answers and denials remembered.", len(self.recursion.cache))
+        asking = gauge("nearcast_resolver_under_way", "Questions being recursed for.", len(self._under_way))
+        return exposition([kept, asking, *program_families(self._named)])
 
     def _health_page(self, _: Mapping[str, str]) -> Any:
         return {"name": "resolver", "kept": len(self.recursion.cache), "draining": False}

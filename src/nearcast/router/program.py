@@ -15,7 +15,7 @@ from nearcast.model.snapshot import Snapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import conditions_json, decided_json
 from nearcast.router.health import Prober
-from nearcast.router.metrics import SILENCE, Counters, exposition
+from nearcast.router.metrics import SILENCE, Counters, families
 from nearcast.router.redirect import client_address, decide_for, redirect
 from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
 from nearcast.router.zones import zones_by_server
@@ -24,7 +24,9 @@ from nearcast.selection.decide import Selector
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_server import AnswerQuery, DnsListener, listen_dns
 from nearcast.serve.http_server import listen_http
+from nearcast.serve.metrics import exposition, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
 from nearcast.wire.dns.zone import Zone
 from nearcast.wire.http.message import HttpFault
 
@@ -41,6 +43,7 @@ class Router:
         self._clock = clock
         self._rng = rng
         self._listeners = Group()
+        self._named: dict[str, Listener | DnsListener] = {}  # the same, for the metrics
         self._retired: set[asyncio.Task[None]] = set()
         self._serve(snapshot, Conditions())
 
@@ -96,12 +99,16 @@ class Router:
             }
         )
         try:
-            self._listeners.add(await listen_dns(self.answer, address, ports.dns_port))
-            self._listeners.add(await listen_http(application, address, ports.http_port, clock=self._clock))
-            self._listeners.add(await listen_http(admin, address, ports.admin_port, clock=self._clock))
+            self._add("dns", await listen_dns(self.answer, address, ports.dns_port))
+            self._add("http", await listen_http(application, address, ports.http_port, clock=self._clock))
+            self._add("admin", await listen_http(admin, address, ports.admin_port, clock=self._clock))
         except OSError:
             self.abort()
             raise
+
+    def _add(self, name: str, listener: Listener | DnsListener) -> None:
+        self._named[name] = listener
+        self._listeners.add(listener)
 
     def _health_page(self, _: Mapping[str, str]) -> Any:
         conditions = self.selector.conditions
@@ -123,7 +130,8 @@ class Router:
         return decided_json(Decided(self._clock(), name, str(client), decision))
 
     def _metrics_page(self, _: Mapping[str, str]) -> str:
-        return exposition(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        counted = families(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        return exposition([*counted, *program_families(self._named)])
 
 
 async def start_router(

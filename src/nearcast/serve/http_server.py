@@ -28,7 +28,7 @@ __all__ = ["Application", "Exchange", "HttpCounters", "HttpListener", "listen_ht
 
 @dataclass(slots=True)
 class HttpCounters:
-    """What happened on one listener since it began; read by metrics."""
+    """What happened on one listener since it began; shown on the metrics page."""
 
     requests_total: list[int] = field(default_factory=lambda: [0] * 6)  # by the status' first digit
     bytes_sent_total: int = 0  # of bodies

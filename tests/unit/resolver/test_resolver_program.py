@@ -14,6 +14,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+from tests.exposition import samples
 
 from nearcast.model.config import Config, Health
 from nearcast.model.snapshot import compile_snapshot
@@ -64,7 +65,8 @@ class Scene:
         address = str(self.config.internet.resolver), self.config.internet.admin_port
         web = HttpClient()
         async with web.request("GET", address, target, {"host": "resolver"}) as incoming:
-            page = json.loads(await incoming.read(1_000_000))
+            octets = await incoming.read(1_000_000)
+            page = octets.decode() if target == "/metrics" else json.loads(octets)
         await web.close()
         return page
 
@@ -163,6 +165,18 @@ def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
         assert await scene.trace("/trace?name=unasked.test") == []
         assert (await scene.trace("/trace?last=x"))["error"]
         assert (await scene.trace("/health"))["name"] == "resolver"
+
+    play(script)
+
+
+def test_metrics_tell_what_is_kept_and_what_came_in(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        await scene.ask("www.movie.test", subnet=IOWA)
+        found = samples(await scene.trace("/metrics"))
+        assert found["nearcast_resolver_kept"] > 0
+        assert found["nearcast_resolver_under_way"] == 0
+        assert found['nearcast_udp_received_total{listener="dns"}'] == 1
+        assert found['nearcast_udp_dropped_total{listener="dns"}'] == 0
 
     play(script)
 
