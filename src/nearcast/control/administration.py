@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import ControlSnapshot, Server
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.wire.addresses import IpAddress, authority_text
 
@@ -52,9 +52,8 @@ class AdminReply:
 class Administration:
     """The admin ports of one Snapshot's programs."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._port = snapshot.config.internet.admin_port
-        self._router = snapshot.config.cdn.router
+    def __init__(self, snapshot: ControlSnapshot) -> None:
+        self._router = next(iter(snapshot.routers.values()))
         self._questions = HttpClient(_QUESTION)
         self._orders = HttpClient(_ORDER)
 
@@ -85,7 +84,8 @@ class Administration:
         return await self._exchange(self._orders, "POST", server.address, server.admin_port, path, body)
 
     async def _ask_router(self, target: str) -> AdminReply:
-        return await self._exchange(self._questions, "GET", str(self._router), self._port, target)
+        router = self._router
+        return await self._exchange(self._questions, "GET", router.address, router.admin_port, target)
 
     async def _exchange(
         self, client: HttpClient, method: str, address: str, port: int, target: str, body: bytes = b""

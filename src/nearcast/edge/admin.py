@@ -10,7 +10,7 @@ POST /purge    the same, or {"site": "movie", "all": true}
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -87,7 +87,7 @@ class Admin:
         self,
         current: Callable[[], Application],
         draining: Callable[[], bool],
-        listeners: Callable[[], Mapping[str, Listener]],
+        listeners: Callable[[], Mapping[str, Iterable[Listener]]],
     ) -> None:
         self._current = current
         self._draining = draining

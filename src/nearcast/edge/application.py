@@ -25,8 +25,9 @@ from nearcast.edge.response_range import ResponseRange, response_range
 from nearcast.edge.stream import PIECE_BYTES, BodyBroken, Follower
 from nearcast.edge.upstream import Upstream, timed_out
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Site, Snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Site
 from nearcast.serve.http_server import Exchange
+from nearcast.wire.addresses import address_text
 from nearcast.wire.http.cache_control import parse_cache_control
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
 from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
@@ -65,8 +66,7 @@ class Application:
 
     def __init__(
         self,
-        snapshot: Snapshot,
-        server: Server,
+        snapshot: EdgeSnapshot,
         *,
         store: Store,
         fills: Fills,
@@ -75,13 +75,14 @@ class Application:
         clock: Callable[[], float],
     ) -> None:
         self.snapshot = snapshot
-        self.server = server
+        self.server = server = snapshot.server
         self.store = store
         self.fills = fills
         self.upstream = upstream
         self.counters = counters
         self.clock = clock
-        self._own_hosts = {server.host, server.address, f"[{server.address}]", ""}
+        addresses = {address_text(each) for each in (*server.addresses, *server.listen)}
+        self._own_hosts = {server.host, "", *addresses}
         self._hit = encode_cache_status(CacheStatus(server.host, hit=True))
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:

@@ -6,7 +6,7 @@ that are the same share it. Clients on foreign networks are refused: an open res
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
 obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
-loopback addresses and stand for addresses elsewhere (`Internet.viewers`).
+loopback addresses and stand for networks elsewhere (`ResolverPlace.subnets`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
-from nearcast.model.config import Config
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
@@ -43,6 +42,18 @@ FAILURES_KEPT_MAX = 10_000
 _Key = tuple[bytes, int, IpNetwork | None]
 
 
+@dataclass(frozen=True, slots=True)
+class ResolverPlace:
+    """Where a resolver stands: the address and ports it listens on, the root servers (every name server is
+    asked on `dns_port`), and for whom clients stand that name no subnet: networks by client address."""
+
+    address: str
+    dns_port: int
+    admin_port: int
+    roots: tuple[str, ...]
+    subnets: Mapping[str, IpNetwork] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _Found:
     """What a recursion came to; shared by all who asked the same."""
@@ -55,29 +66,23 @@ class _Found:
 class Resolver:
     """A running local resolver. Satisfies `serve.program.Running`."""
 
-    def __init__(self, config: Config, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, place: ResolverPlace, clock: Callable[[], float], rng: random.Random) -> None:
         self.traces = Traces()
-        self._config = config
+        self._place = place
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        internet = config.internet
         self.recursion = Recursion(
-            [str(internet.root)],
-            internet.dns_port,
-            DnsClient(str(internet.resolver), rng=rng, mixed_case=True),
+            place.roots,
+            place.dns_port,
+            DnsClient(place.address, rng=rng, mixed_case=True),
             now=self._loop.time,
             clock=clock,
             rng=rng,
         )
-        self._stand_ins = {
-            str(viewer.address): client_subnet(viewer.client)
-            for viewer in internet.viewers
-            if viewer.address != viewer.client
-        }
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
         self._failures: dict[_Key, tuple[float, str]] = {}
         self._listeners = Group()
-        self._named: dict[str, Listener | DnsListener] = {}  # the same, for the metrics
+        self._named: dict[str, list[Listener | DnsListener]] = {}  # the same, for the metrics
 
     def answer(
         self, octets: bytes, peer: tuple[str, int], stream: bool
@@ -117,13 +122,12 @@ class Resolver:
         self._give_up()
 
     async def listen(self) -> None:
-        internet = self._config.internet
-        address = str(internet.resolver)
+        place = self._place
         pages = {"/health": self._health_page, "/trace": self._trace_page, "/metrics": self._metrics_page}
         try:
-            self._add("dns", await listen_dns(self.answer, address, internet.dns_port))
+            self._add("dns", await listen_dns(self.answer, place.address, place.dns_port))
             admin = administration(pages)
-            self._add("admin", await listen_http(admin, address, internet.admin_port, clock=self._clock))
+            self._add("admin", await listen_http(admin, place.address, place.admin_port, clock=self._clock))
         except OSError:
             self.abort()
             raise
@@ -132,7 +136,7 @@ class Resolver:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
-            return self._stand_ins.get(client)
+            return self._place.subnets.get(client)
         if named.source == 0:
             return None
         return client_subnet(named.network)
@@ -203,7 +207,7 @@ class Resolver:
             task.cancel()
 
     def _add(self, name: str, listener: Listener | DnsListener) -> None:
-        self._named[name] = listener
+        self._named[name] = [listener]
         self._listeners.add(listener)
 
     def _metrics_page(self, _: Mapping[str, str]) -> str:
@@ -241,11 +245,11 @@ def _scope_for(named: ClientSubnet | None, scope: int) -> int:
     return scope if named is not None and named.source else 0
 
 
-async def start_resolver(config: Config, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
-    """Start the local resolver of `config` on its address: DNS over UDP and TCP, administration.
+async def start_resolver(place: ResolverPlace, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
+    """Start a local resolver at `place`: DNS over UDP and TCP, administration.
 
     `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
     """
-    resolver = Resolver(config, clock, rng)
+    resolver = Resolver(place, clock, rng)
     await resolver.listen()
     return resolver

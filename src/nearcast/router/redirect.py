@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
-from nearcast.model.snapshot import Site, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Site
 from nearcast.router.selected import Decided, Ring
 from nearcast.selection.decide import Decision, Selector
 from nearcast.serve.http_server import Application, Exchange
@@ -57,7 +57,7 @@ def decide_for(selector: Selector, site: Site, host: str, client: IpAddress) -> 
     return selector.decide(selector.locate(client).zone, site, shard_of(host, selector.snapshot))
 
 
-def shard_of(host: str, snapshot: Snapshot) -> str:
+def shard_of(host: str, snapshot: RouterSnapshot) -> str:
     """The shard that `host` names ("s07.movie.cdn.test" → "s07"); "" for any other name."""
     return "" if host in snapshot.site_of_host or snapshot.site_for(host) is None else host.partition(".")[0]
 

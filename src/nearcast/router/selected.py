@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from nearcast.model.snapshot import Site, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Site
 from nearcast.router.authority import Choice
 from nearcast.selection.decide import Decision, Located, Selector
 from nearcast.wire.dns.codes import Type
@@ -48,12 +48,12 @@ class SelectedName(NamedTuple):
     shard: str
 
 
-def selected_names(snapshot: Snapshot) -> Mapping[bytes, SelectedName]:
+def selected_names(snapshot: RouterSnapshot) -> Mapping[bytes, SelectedName]:
     """Every selected name of `snapshot`: `movie.cdn.test` and its shards `s00.movie.cdn.test` …"""
     names = {}
     for site in snapshot.sites.values():
         names[wire_name(site.cdn_host)] = SelectedName(site, "")
-        for number in range(snapshot.config.cdn.shards):
+        for number in range(snapshot.shards):
             shard = f"s{number:02d}"
             names[wire_name(f"{shard}.{site.cdn_host}")] = SelectedName(site, shard)
     return names
@@ -104,9 +104,9 @@ class SelectedNames:
         decision = self._selector.decide(located.zone, selected.site, selected.shard)
         by_type: dict[int, list[bytes]] = {}
         for server in decision.servers:
-            address = ip_address(server.address)
-            rdtype = Type.A if address.version == 4 else Type.AAAA
-            by_type.setdefault(rdtype, []).append(address.packed)
+            for address in map(ip_address, server.addresses):
+                rdtype = Type.A if address.version == 4 else Type.AAAA
+                by_type.setdefault(rdtype, []).append(address.packed)
         rrsets = {
             rdtype: compile_rrset(name, rdtype, decision.ttl_seconds, rdatas)
             for rdtype, rdatas in by_type.items()

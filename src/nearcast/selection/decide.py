@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nearcast.model.snapshot import PopSite, RoutingZone, Server, Site, Snapshot
+from nearcast.model.snapshot import PopSite, RouterSnapshot, RoutingZone, Server, Site
 from nearcast.selection.conditions import Conditions
 from nearcast.selection.geography import distance_km
 from nearcast.selection.rendezvous import rank
@@ -64,7 +64,7 @@ class Decision:
 class Selector:
     """Decides for one Snapshot under one set of Conditions; replaced whole when either changes."""
 
-    def __init__(self, snapshot: Snapshot, conditions: Conditions) -> None:
+    def __init__(self, snapshot: RouterSnapshot, conditions: Conditions) -> None:
         self.snapshot = snapshot
         self.conditions = conditions
 
@@ -88,7 +88,7 @@ class Selector:
             zone_reason=zone.reason,
             servers=servers,
             candidates=tuple(self._candidate(pop, km, zone, serving) for pop, km in order),
-            ttl_seconds=self.snapshot.config.cdn.answer_ttl_seconds,
+            ttl_seconds=self.snapshot.answer_ttl_seconds,
             snapshot=self.snapshot.number,
             conditions=self.conditions.number,
         )
@@ -118,7 +118,7 @@ class Selector:
 
     def _serving_pop(self, order: list[tuple[PopSite, float | None]]) -> PopSite | None:
         alive = [pop for pop, _ in order if self._healthy(pop)]
-        spill_load = self.snapshot.config.cdn.spill_load
+        spill_load = self.snapshot.spill_load
         below = (pop for pop in alive if self._load(pop) < spill_load)
         return next(below, None) or min(alive, key=self._load, default=None)
 
@@ -127,7 +127,7 @@ class Selector:
     ) -> tuple[Server, ...]:
         if serving is None:
             return ()
-        wanted = self.snapshot.config.cdn.answer_addresses_max
+        wanted = self.snapshot.answer_addresses_max
         chosen: list[Server] = []
         for pop in [serving, *(pop for pop, _ in order if pop is not serving)]:
             by_name = {server.name: server for server in self._healthy(pop)}
@@ -151,7 +151,7 @@ class Selector:
             reason = "distance unknown"
         if healthy == 0:
             reason += "; no healthy server"
-        elif load >= self.snapshot.config.cdn.spill_load:
+        elif load >= self.snapshot.spill_load:
             reason += "; spills, too loaded" if pop is not serving else "; loaded, but all are"
         return Candidate(
             pop.name, pop.kind, None if km is None else round(km, 1), load, healthy, pop is serving, reason

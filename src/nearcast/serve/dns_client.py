@@ -19,7 +19,7 @@ import dns.name
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.wire.addresses import IpNetwork
+from nearcast.wire.addresses import IpNetwork, endpoint_text
 from nearcast.wire.dns.message import UDP_BYTES_MAX
 
 ServerAddress = tuple[str, int]
@@ -162,4 +162,4 @@ def _matching(octets: bytes, query: dns.message.Message) -> dns.message.Message 
 
 
 def _called(server: ServerAddress) -> str:
-    return f"name server {server[0]}:{server[1]}"
+    return f"name server {endpoint_text(*server)}"

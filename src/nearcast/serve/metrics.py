@@ -8,6 +8,7 @@ session is ever a label.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 from nearcast.serve.dns_server import DnsListener
 from nearcast.serve.http_server import HttpListener
 from nearcast.serve.tcp import Listener
+from nearcast.serve.udp import DatagramListener
 from nearcast.serve.worker import restarts
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -42,26 +44,35 @@ def exposition(families: Iterable[Metric]) -> str:
     return generate_latest(_Page(families)).decode()
 
 
-def program_families(listeners: Mapping[str, Listener | DnsListener]) -> Iterator[Metric]:
-    """What every program tells of itself, by the names it gives its listeners."""
+def program_families(listeners: Mapping[str, Iterable[Listener | DnsListener]]) -> Iterator[Metric]:
+    """What every program tells of itself. `listeners` by what they serve, one for each address of theirs;
+    what is counted is their sum."""
+    streams: dict[str, list[Listener]] = defaultdict(list)
+    datagrams: dict[str, list[DatagramListener]] = defaultdict(list)
+    webs: dict[str, list[HttpListener]] = defaultdict(list)
+    for name, those in listeners.items():
+        for each in those:
+            if isinstance(each, DnsListener):
+                streams[name].append(each.tcp)
+                datagrams[name].append(each.udp)
+                continue
+            streams[name].append(each)
+            if isinstance(each, HttpListener):
+                webs[name].append(each)
     yield counter("nearcast_process_restarts_total", "Deaths of this worker before this life.", restarts())
-    streams = {name: each.tcp if isinstance(each, DnsListener) else each for name, each in listeners.items()}
     yield from _families(_OF_STREAMS, streams)
-    datagrams = {name: each.udp for name, each in listeners.items() if isinstance(each, DnsListener)}
     yield from _families(_OF_DATAGRAMS, datagrams)
-    webs = {name: each for name, each in listeners.items() if isinstance(each, HttpListener)}
+    yield from _families(_OF_HTTP, webs)
     yield counter(
         "nearcast_http_responses_total",
         "Complete answers over HTTP, by the class of their status.",
         {
-            (name, f"{digit}xx"): count
-            for name, each in webs.items()
-            for digit, count in enumerate(each.counters.requests_total)
-            if digit
+            (name, f"{digit}xx"): sum(each.counters.requests_total[digit] for each in those)
+            for name, those in webs.items()
+            for digit in range(1, 6)
         },
         ("listener", "status"),
     )
-    yield from _families(_OF_HTTP, webs)
 
 
 Family = Callable[[str, str, Values, tuple[str, ...]], Metric]
@@ -119,11 +130,10 @@ _OF_HTTP: tuple[_Row, ...] = (
 )
 
 
-def _families(rows: Iterable[_Row], listeners: Mapping[str, Any]) -> Iterator[Metric]:
+def _families(rows: Iterable[_Row], listeners: Mapping[str, Iterable[Any]]) -> Iterator[Metric]:
     for name, family, sentence, read in rows:
-        yield family(
-            name, sentence, {(called,): read(each) for called, each in listeners.items()}, ("listener",)
-        )
+        values: Values = {(called,): sum(map(read, those)) for called, those in listeners.items()}
+        yield family(name, sentence, values, ("listener",))
 
 
 def _filled(family: CounterMetricFamily | GaugeMetricFamily, values: Values) -> Metric:

@@ -6,13 +6,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from nearcast.model.read import read_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.model.snapshot import Revision, RouterSnapshot, router_snapshot
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo.toml"
 
 
-def snapshot() -> Snapshot:
-    return compile_snapshot(read_config(DEMO), number=7)
+def snapshot() -> RouterSnapshot:
+    return router_snapshot(Revision(7, read_config(DEMO)), "router")
 
 
 def test_servers_carry_their_name_in_the_zone_and_their_ports() -> None:

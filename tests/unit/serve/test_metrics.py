@@ -57,7 +57,7 @@ def test_what_a_listener_counts_is_shown(run_on: RunOn) -> None:
             await tell(open_door, line + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         _, staying = await asyncio.open_connection(HERE, narrow_door.port)
         await tell(narrow_door, b"")
-        page = exposition(program_families({"open": open_door, "narrow": narrow_door}))
+        page = exposition(program_families({"open": [open_door], "narrow": [narrow_door]}))
         staying.close()
         await narrow_door.drain(1)
         await open_door.drain(1)
@@ -105,7 +105,7 @@ def test_datagrams_that_were_dropped_are_shown(run_on: RunOn) -> None:
             for _ in range(5):
                 client.sendto(b"?", (HERE, udp.port))
             await all_came.wait()
-        page = exposition(program_families({"dns": DnsListener(udp, tcp)}))
+        page = exposition(program_families({"dns": [DnsListener(udp, tcp)]}))
         udp.abort()
         tcp.abort()
         return samples(page)
