@@ -12,9 +12,9 @@ from nearcast.cli.output import say, speak_bytes
 from nearcast.lab.config import Internet
 from nearcast.lab.demo_run import DemoRun
 from nearcast.lab.steps import StepTold
-from nearcast.model.config import address_text
 from nearcast.model.title import Title
 from nearcast.player.viewing import Fetched, Viewing
+from nearcast.wire.addresses import address_text, client_subnet, endpoint_text
 
 TICK, CROSS = "[green]✓[/]", "[red]✗[/]"
 
@@ -32,16 +32,15 @@ def packaged(title: Title, seconds: float) -> None:
 def started(internet: Internet, seconds: float) -> None:
     config, lab = internet.config, internet.lab
     dns, http = lab.dns_port, lab.http_port
-    rows = [("resolver", f"{address_text(lab.resolver)}:{dns}", "the viewers' local DNS server")]
+    rows = [("resolver", endpoint_text(lab.resolver, dns), "the viewers' local DNS server")]
     rows += [
-        (each.zone, f"{address_text(each.address)}:{dns}", "the provider's name server")
-        for each in lab.providers
+        (each.zone, endpoint_text(each.address, dns), "the provider's name server") for each in lab.providers
     ]
     fleet = f"{len(config.pops)} PoPs · {len(config.content_servers)} content servers"
     for number, router in enumerate(config.routers):
         what = f"the CDN's request router · {fleet}" if number == 0 else "another request router"
-        rows.append((config.cdn.zone, f"{address_text(router.addresses[0])}:{dns}", what))
-    rows.append(("origin", f"{address_text(lab.origin)}:{http}", ""))
+        rows.append((config.cdn.zone, endpoint_text(router.addresses[0], dns), what))
+    rows.append(("origin", endpoint_text(lab.origin, http), ""))
     width = max(len(name) for name, _, _ in rows)
     for name, address, what in rows:
         say(f" {TICK} {name:<{width}}  {address:<18} [dim]{what}[/]")
@@ -147,7 +146,7 @@ def next_things(internet: Internet, key: str, url: str, showing: DemoRun) -> Non
         ("Be a viewer", f"nearcast watch {url} --client {client} --bandwidth 1M"),
         (
             "Ask the DNS",
-            f"dig @{lab.resolver} -p {lab.dns_port} {urlsplit(url).hostname} +subnet={client}/24",
+            f"dig @{lab.resolver} -p {lab.dns_port} {urlsplit(url).hostname} +subnet={client_subnet(client)}",
         ),
         ("Break it", f"nearcast lab kill {server}"),
     ):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from nearcast.model.config import IpAddress
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import ControlSnapshot, Server
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.wire.addresses import IpAddress, authority_text
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
@@ -90,7 +90,7 @@ class Administration:
     async def _exchange(
         self, client: HttpClient, method: str, address: str, port: int, target: str, body: bytes = b""
     ) -> AdminReply:
-        fields = {"host": authority(address, port)}
+        fields = {"host": authority_text(address, port)}
         if body:
             fields["content-type"] = "application/json"
         try:
@@ -106,9 +106,3 @@ class Administration:
 async def at_once(*questions: Any) -> list[Any]:
     """Ask all at the same time; the answers in the order of the questions."""
     return await asyncio.gather(*questions)
-
-
-def authority(address: str, port: int) -> str:
-    """Host and port as they stand in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    host = f"[{address}]" if ":" in address else address
-    return host if port == 80 else f"{host}:{port}"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
-from nearcast.control.administration import AdminReply, at_once, authority
+from nearcast.control.administration import AdminReply, at_once
 from nearcast.control.catalogue import CatalogueEntry
 from nearcast.control.cdn import ManagedCdn
 from nearcast.control.schemas import (
@@ -25,6 +25,7 @@ from nearcast.control.schemas import (
 )
 from nearcast.model.config import Place
 from nearcast.model.snapshot import Server
+from nearcast.wire.addresses import authority_text
 
 DECISIONS_SHOWN_MAX = 50
 _DECISIONS = TypeAdapter(list[DecisionSchema])
@@ -136,7 +137,7 @@ def place_schema(place: Place) -> PlaceSchema:
 def title_schema(cdn: ManagedCdn, entry: CatalogueEntry) -> TitleSchema:
     """A catalogue entry as the API shows it."""
     router = next(iter(cdn.snapshot.routers.values()))
-    watch_url = f"http://{authority(router.address, router.http_port)}/watch/{entry.key}"
+    watch_url = f"http://{authority_text(router.address, router.http_port)}/watch/{entry.key}"
     return TitleSchema(
         key=entry.key,
         name=entry.title.name,

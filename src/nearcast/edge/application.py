@@ -13,36 +13,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import Any, Final
 
 from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.key import cache_key, normal_target
 from nearcast.cache.store import Store
 from nearcast.edge.counters import Counters
-from nearcast.edge.fill import OPEN_TO_ALL, Fill, FillRequest
+from nearcast.edge.fill import Fill, FillRequest
 from nearcast.edge.fills import Fills
 from nearcast.edge.response_range import ResponseRange, response_range
 from nearcast.edge.stream import PIECE_BYTES, BodyBroken, Follower
 from nearcast.edge.upstream import Upstream, timed_out
-from nearcast.model.config import address_text
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import EdgeSnapshot, Site
 from nearcast.serve.http_server import Exchange
+from nearcast.wire.addresses import address_text
 from nearcast.wire.http.cache_control import parse_cache_control
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
+from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
 from nearcast.wire.http.message import Fields
 
 AT_ONCE_BYTES = PIECE_BYTES  # larger bodies are written in pieces, each when the peer has taken the last
-
-_ALLOW = "GET, HEAD, OPTIONS"
-_PREFLIGHT = {
-    **OPEN_TO_ALL,
-    "allow": _ALLOW,
-    "access-control-allow-methods": _ALLOW,
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-}
 
 
 class Answered:
@@ -90,7 +81,7 @@ class Application:
         self.upstream = upstream
         self.counters = counters
         self.clock = clock
-        addresses = {address_text(ip_address(each)) for each in (*server.addresses, *server.listen)}
+        addresses = {address_text(each) for each in (*server.addresses, *server.listen)}
         self._own_hosts = {server.host, "", *addresses}
         self._hit = encode_cache_status(CacheStatus(server.host, hit=True))
 
@@ -134,9 +125,9 @@ class Application:
         if method in ("GET", "HEAD"):
             return None
         if method == "OPTIONS":
-            state.exchange.respond(204, _PREFLIGHT)
+            state.exchange.respond(204, PREFLIGHT)
             return ANSWERED
-        return self._refuse(state, 405, f"Only {_ALLOW} are understood here.", {"allow": _ALLOW})
+        return self._refuse(state, 405, f"Only {METHODS} are understood here.", {"allow": METHODS})
 
     def find_site(self, state: RequestState) -> Outcome:
         """Host says whose content it is; our own name or address means the only site there is."""

@@ -10,7 +10,6 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +20,7 @@ from nearcast.model.snapshot import Revision, control_snapshot
 from nearcast.player.session import Viewer
 from nearcast.player.viewing import Observer, Viewing
 from nearcast.serve.http_client import HttpClient
+from nearcast.wire.addresses import authority_text, client_subnet
 
 ADMIN_BYTES_MAX = 4 * 1024 * 1024
 NAMED_SECONDS_MAX = 5.0
@@ -56,7 +56,7 @@ class DemoViewers:
             clock=self._clock,
             rng=self._rng,
             resolver=(str(lab.resolver), lab.dns_port),
-            client_subnet=ip_network((who.client, 24 if who.client.version == 4 else 56), strict=False),
+            client_subnet=client_subnet(who.client),
             local_address=str(who.address),
         )
 
@@ -123,7 +123,7 @@ class DemoViewers:
         method = "POST" if body else "GET"
         try:
             async with client.request(
-                method, address, target, {"host": f"{address[0]}:{address[1]}"}, body
+                method, address, target, {"host": authority_text(*address)}, body
             ) as incoming:
                 return json.loads(await incoming.read(ADMIN_BYTES_MAX))
         except (UpstreamFault, ValueError):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from nearcast.lab.config import Internet
-from nearcast.model.config import IpAddress, Ports, address_text
+from nearcast.model.config import Ports
 from nearcast.model.faults import Mistake, OperatorFault
+from nearcast.wire.addresses import HTTP_PORT, IpAddress, address_text, endpoint_text
 
 SETS_TRIED = 50
 STEP = 100  # keeps 5300/8080/8081 recognisable: 5400/8180/8181
@@ -71,8 +72,7 @@ def with_ports(internet: Internet, ports: LabPorts) -> Internet:
 
 def _place(origin: str) -> tuple[str, int]:
     parts = urlsplit(origin)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return host, parts.port or 80
+    return address_text(parts.hostname or ""), parts.port or HTTP_PORT
 
 
 def find_ports(internet: Internet, *, fixed: bool) -> LabPorts:
@@ -132,7 +132,7 @@ def _taken(addresses: Iterable[IpAddress], ports: LabPorts) -> Iterator[str]:
                         f"port {port} needs root (CAP_NET_BIND_SERVICE); choose one above 1023"
                     )
                 if fault is not None:
-                    yield f"{address_text(address)}:{port}"
+                    yield endpoint_text(address, port)
 
 
 def _bind(address: IpAddress, port: int, kind: socket.SocketKind) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from ipaddress import ip_network
 
 from nearcast.assembly.roles import Role, RoleDependencies, cdn_roles
 from nearcast.lab.config import Internet, Lab, Provider
@@ -12,9 +11,10 @@ from nearcast.lab.zones import lab_zones
 from nearcast.model.snapshot import Revision
 from nearcast.origin.apex import start_apex
 from nearcast.origin.program import start_origin
-from nearcast.resolver.program import SUBNET_BITS, ResolverPlace, start_resolver
+from nearcast.resolver.program import ResolverPlace, start_resolver
 from nearcast.router.program import start_authority
 from nearcast.serve.program import Group, Running
+from nearcast.wire.addresses import client_subnet
 from nearcast.wire.dns.zone import Zone
 
 
@@ -44,7 +44,7 @@ def resolver_place(lab: Lab) -> ResolverPlace:
         admin_port=lab.admin_port,
         roots=(str(lab.root),),
         subnets={
-            str(viewer.address): ip_network((viewer.client, SUBNET_BITS[viewer.client.version]), strict=False)
+            str(viewer.address): client_subnet(viewer.client)
             for viewer in lab.viewers
             if viewer.address != viewer.client
         },

@@ -220,8 +220,3 @@ class Config(Noun):
     pops: tuple[Pop, ...] = Field(min_length=1)
     content_servers: tuple[ContentServer, ...] = Field(min_length=1)
     distributions: tuple[Distribution, ...] = Field(min_length=1)
-
-
-def address_text(address: IPv4Address | IPv6Address) -> str:
-    """An address as it stands in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    return f"[{address}]" if address.version == 6 else str(address)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from nearcast.model.config import IpAddress, IpNetwork
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 T = TypeVar("T")
 

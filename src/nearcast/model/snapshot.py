@@ -17,8 +17,9 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from nearcast.model.checks import router_ports, server_ports
-from nearcast.model.config import Config, Distribution, Health, IpNetwork, Place, Serving
+from nearcast.model.config import Config, Distribution, Health, Place, Serving
 from nearcast.model.prefixes import PrefixTable
+from nearcast.wire.addresses import IpNetwork
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from ipaddress import ip_address
 from typing import Any
 
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
-from nearcast.resolver.rrset_cache import Network
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import listen_dns
 from nearcast.serve.http_server import listen_http
 from nearcast.serve.program import Group
+from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
 from nearcast.wire.dns.names import name_text
@@ -36,9 +36,8 @@ RESOLVE_SECONDS_MAX = 8.0  # clients give up before
 UNDER_WAY_MAX = 1000
 FAILURE_SECONDS = 1.0
 FAILURES_KEPT_MAX = 10_000
-SUBNET_BITS = {4: 24, 6: 56}  # RFC 7871 11.1: no more than this of a client's address is told
 
-_Key = tuple[bytes, int, Network | None]
+_Key = tuple[bytes, int, IpNetwork | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class ResolverPlace:
     dns_port: int
     admin_port: int
     roots: tuple[str, ...]
-    subnets: Mapping[str, Network] = field(default_factory=dict)
+    subnets: Mapping[str, IpNetwork] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -130,18 +129,17 @@ class Resolver:
             self.abort()
             raise
 
-    def _subnet(self, query: Query, client: str) -> Network | None:
+    def _subnet(self, query: Query, client: str) -> IpNetwork | None:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
             return self._place.subnets.get(client)
         if named.source == 0:
             return None
-        limit = SUBNET_BITS[named.network.version]
-        return named.network if named.source <= limit else named.network.supernet(new_prefix=limit)
+        return client_subnet(named.network)
 
     async def _answer_later(
-        self, query: Query, bytes_max: int, subnet: Network | None, resolution: Resolution
+        self, query: Query, bytes_max: int, subnet: IpNetwork | None, resolution: Resolution
     ) -> bytes | None:
         found = await self._find((query.name, query.rdtype, subnet))
         return self._reply(query, bytes_max, found, resolution)

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nearcast.model.config import IpAddress
 from nearcast.model.snapshot import PopSite, RouterSnapshot, RoutingZone, Server, Site
 from nearcast.selection.conditions import Conditions
 from nearcast.selection.geography import distance_km
 from nearcast.selection.rendezvous import rank
+from nearcast.wire.addresses import IpAddress
 
 
 @dataclass(frozen=True, slots=True)

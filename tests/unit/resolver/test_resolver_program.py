@@ -157,7 +157,7 @@ def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
             ("test", str(internet.top), "ask"),
             ("movie.test", str(internet.providers[0].address), "CNAME"),
             ("test", str(internet.top), "ask"),
-            ("cdn.test", str(scene.config.cdn.router), "A"),
+            ("cdn.test", str(scene.internet.config.routers[0].addresses[0]), "A"),
         ]
         assert first["steps"][-1]["client_subnet"] == "203.0.113.0/24"
         assert (first["cached"], second["cached"]) == (False, True)

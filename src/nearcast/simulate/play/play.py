@@ -15,7 +15,6 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -43,6 +42,7 @@ from nearcast.simulate.world.incarnation import Incarnation
 from nearcast.simulate.world.link import LinkShape
 from nearcast.simulate.world.stream import TcpRules
 from nearcast.simulate.world.world import World
+from nearcast.wire.addresses import client_subnet
 
 if TYPE_CHECKING:
     from nearcast.simulate.play.checkers.checker import Checker
@@ -215,13 +215,12 @@ class Play:
     async def _watch(self, member: Member, dice: random.Random) -> Viewing:
         audience, lab = _audience(member), self.internet.lab
         assert member.client is not None
-        bits = 24 if member.client.version == 4 else 56
         patience = audience.patience_seconds
         viewer = Viewer(
             clock=self.clock,
             rng=dice,
             resolver=(str(lab.resolver), lab.dns_port),
-            client_subnet=ip_network((member.client, bits), strict=False),
+            client_subnet=client_subnet(member.client),
             local_address=member.address,
             limits=ClientLimits(head_seconds=patience, stall_seconds=patience) if patience else None,
         )

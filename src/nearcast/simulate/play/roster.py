@@ -13,8 +13,9 @@ from ipaddress import IPv4Address, ip_address
 
 from nearcast.lab.config import Internet
 from nearcast.lab.roles import internet_roles
-from nearcast.model.config import Config, IpAddress, IpNetwork
+from nearcast.model.config import Config
 from nearcast.simulate.play.script import Audience
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 VIEWERS_FROM = int(IPv4Address("172.16.0.1"))
 EVERYBODY = "*"
