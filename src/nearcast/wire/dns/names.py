@@ -12,6 +12,7 @@ from collections.abc import Iterator
 ROOT = b"\0"
 NAME_BYTES_MAX = 255  # RFC 1035 2.3.4
 LABEL_BYTES_MAX = 63
+_NO_POINTERS = bytes(range(0xC0))  # octets that begin none
 POINTERS_MAX = 127  # a name has no more labels, and a pointer to a pointer is of no use to anyone
 
 
@@ -135,6 +136,8 @@ def longest_pointer_chain(octets: bytes) -> int:
     pass over the message. Who reads messages with a codec that follows any number of pointers (dnspython
     does) asks this first.
     """
+    if (few := len(octets.translate(None, _NO_POINTERS))) <= POINTERS_MAX:
+        return few
     reach = min(len(octets), 0x4000)  # a pointer has 14 bits
     ends = [-1] * (len(octets) + LABEL_BYTES_MAX + 2)  # the pointer at the end of the labels from here
     for at in range(len(octets) - 2, -1, -1):
