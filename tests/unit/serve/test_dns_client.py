@@ -23,7 +23,6 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.serve.dns_client import DnsClient, read_reply
 from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.udp import listen_udp
-from nearcast.wire.dns.names import POINTERS_MAX
 
 RunOn = Callable[[Coroutine[Any, Any, Any]], Any]
 Peer = tuple[str, int]
@@ -347,7 +346,7 @@ def test_something_else_than_the_answer_over_tcp_is_a_failure(run_on: RunOn) -> 
 def test_a_reply_that_is_one_long_chain_of_pointers_is_not_read() -> None:
     query = dns.message.make_query("www.movie.test", "A")
     wire = query.to_wire()
-    for count, read in ((POINTERS_MAX - 2, True), (8000, False)):
+    for count, read in ((10, True), (8000, False)):
         chain = len(wire) + 11
         pointers = b"".join((0xC000 | at).to_bytes(2, "big") for at in range(chain, chain + 2 * count, 2))
         record = b"\0\0\x0a\0\x01\0\0\0\0" + (len(pointers) + 2).to_bytes(2, "big") + b"\0\0" + pointers

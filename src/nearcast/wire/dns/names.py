@@ -12,8 +12,7 @@ from collections.abc import Iterator
 ROOT = b"\0"
 NAME_BYTES_MAX = 255  # RFC 1035 2.3.4
 LABEL_BYTES_MAX = 63
-_NO_POINTERS = bytes(range(0xC0))  # octets that begin none
-POINTERS_MAX = 127  # a name has no more labels, and a pointer to a pointer is of no use to anyone
+POINTERS_MAX = 16  # of one name; the bound that dnspython has since 2.9, for the same reason
 
 
 class NameFault(ValueError):
@@ -127,29 +126,3 @@ def skip_name(octets: bytes, at: int) -> int:
     except IndexError:
         raise NameFault("the message ends within a name") from None
     return at + 1
-
-
-def longest_pointer_chain(octets: bytes) -> int:
-    """How many pointers, one leading to the next, a reader of this message may have to follow for a name.
-
-    Wherever a name may begin is looked at, as any octet may be the first of one: an upper bound, in one
-    pass over the message. Who reads messages with a codec that follows any number of pointers (dnspython
-    does) asks this first.
-    """
-    if (few := len(octets.translate(None, _NO_POINTERS))) <= POINTERS_MAX:
-        return few
-    reach = min(len(octets), 0x4000)  # a pointer has 14 bits
-    ends = [-1] * (len(octets) + LABEL_BYTES_MAX + 2)  # the pointer at the end of the labels from here
-    for at in range(len(octets) - 2, -1, -1):
-        length = octets[at]
-        if length >= 0xC0:
-            ends[at] = at
-        elif 0 < length <= LABEL_BYTES_MAX:
-            ends[at] = ends[at + length + 1]
-    chains = [0] * (reach + 1)  # pointers to follow from a name that begins here
-    for at in range(reach):
-        if (pointer := ends[at]) >= 0:
-            target = (octets[pointer] & 0x3F) << 8 | octets[pointer + 1]
-            if target < at:
-                chains[at] = 1 + chains[target]
-    return 1 + max(chains)
