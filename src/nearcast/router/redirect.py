@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 from nearcast.model.config import IpAddress, address_text
 from nearcast.model.snapshot import Site, Snapshot
 from nearcast.router.selected import Decided, Ring
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 from nearcast.serve.http_server import Application, Exchange
 from nearcast.wire.http.message import HttpFault
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from nearcast.model.read import read_config
 from nearcast.model.snapshot import compile_snapshot
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 
 SNAPSHOT = compile_snapshot(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
 SITE = SNAPSHOT.sites["movie"]
