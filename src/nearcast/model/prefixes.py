@@ -18,7 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from nearcast.model.config import IpAddress, IpNetwork
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 T = TypeVar("T")
 

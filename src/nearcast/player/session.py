@@ -22,8 +22,9 @@ from nearcast.player.progressive import find_progressive, range_bytes_for, watch
 from nearcast.player.stage import Stage
 from nearcast.player.url import Url, read_url
 from nearcast.player.viewing import Chosen, Fetched, Observer, Trace, Viewing, ViewingEvent
-from nearcast.serve.dns_client import DnsClient, Subnet
+from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.wire.addresses import IpNetwork
 
 BUFFER_SECONDS = 30.0
 SLOW_LINE_LIMITS = ClientLimits(buffer_bytes=64 * 1024)  # so that the line, not our memory, sets the pace
@@ -39,7 +40,7 @@ class Viewer:
         clock: Callable[[], float],
         rng: random.Random,
         resolver: tuple[str, int] | None = None,
-        client_subnet: Subnet | None = None,
+        client_subnet: IpNetwork | None = None,
         local_address: str | None = None,
         patience: RetryPolicy | None = None,
         limits: ClientLimits | None = None,

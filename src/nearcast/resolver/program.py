@@ -6,7 +6,7 @@ that are the same share it. Clients on foreign networks are refused: an open res
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
 obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
-loopback addresses and stand for addresses elsewhere (`Internet.viewers`).
+loopback addresses and stand for networks elsewhere (`ResolverPlace.subnets`).
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
-from nearcast.model.config import Config, IpAddress
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
-from nearcast.resolver.rrset_cache import Network
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import listen_dns
 from nearcast.serve.http_server import listen_http
 from nearcast.serve.program import Group
+from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
 from nearcast.wire.dns.names import name_text
@@ -37,9 +36,20 @@ RESOLVE_SECONDS_MAX = 8.0  # clients give up before
 UNDER_WAY_MAX = 1000
 FAILURE_SECONDS = 1.0
 FAILURES_KEPT_MAX = 10_000
-SUBNET_BITS = {4: 24, 6: 56}  # RFC 7871 11.1: no more than this of a client's address is told
 
-_Key = tuple[bytes, int, Network | None]
+_Key = tuple[bytes, int, IpNetwork | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverPlace:
+    """Where a resolver stands: the address and ports it listens on, the root servers (every name server is
+    asked on `dns_port`), and for whom clients stand that name no subnet: networks by client address."""
+
+    address: str
+    dns_port: int
+    admin_port: int
+    roots: tuple[str, ...]
+    subnets: Mapping[str, IpNetwork] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -54,25 +64,19 @@ class _Found:
 class Resolver:
     """A running local resolver. Satisfies `serve.program.Running`."""
 
-    def __init__(self, config: Config, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, place: ResolverPlace, clock: Callable[[], float], rng: random.Random) -> None:
         self.traces = Traces()
-        self._config = config
+        self._place = place
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        internet = config.internet
         self.recursion = Recursion(
-            [str(internet.root)],
-            internet.dns_port,
-            DnsClient(str(internet.resolver), rng=rng, mixed_case=True),
+            place.roots,
+            place.dns_port,
+            DnsClient(place.address, rng=rng, mixed_case=True),
             now=self._loop.time,
             clock=clock,
             rng=rng,
         )
-        self._stand_ins = {
-            str(viewer.address): subnet_of(viewer.client)
-            for viewer in internet.viewers
-            if viewer.address != viewer.client
-        }
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
         self._failures: dict[_Key, tuple[float, str]] = {}
         self._listeners = Group()
@@ -115,29 +119,27 @@ class Resolver:
         self._give_up()
 
     async def listen(self) -> None:
-        internet = self._config.internet
-        address = str(internet.resolver)
+        place = self._place
         pages = {"/health": self._health_page, "/trace": self._trace_page}
         try:
-            self._listeners.add(await listen_dns(self.answer, address, internet.dns_port))
+            self._listeners.add(await listen_dns(self.answer, place.address, place.dns_port))
             admin = administration(pages)
-            self._listeners.add(await listen_http(admin, address, internet.admin_port, clock=self._clock))
+            self._listeners.add(await listen_http(admin, place.address, place.admin_port, clock=self._clock))
         except OSError:
             self.abort()
             raise
 
-    def _subnet(self, query: Query, client: str) -> Network | None:
+    def _subnet(self, query: Query, client: str) -> IpNetwork | None:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
-            return self._stand_ins.get(client)
+            return self._place.subnets.get(client)
         if named.source == 0:
             return None
-        limit = SUBNET_BITS[named.network.version]
-        return named.network if named.source <= limit else named.network.supernet(new_prefix=limit)
+        return client_subnet(named.network)
 
     async def _answer_later(
-        self, query: Query, bytes_max: int, subnet: Network | None, resolution: Resolution
+        self, query: Query, bytes_max: int, subnet: IpNetwork | None, resolution: Resolution
     ) -> bytes | None:
         found = await self._find((query.name, query.rdtype, subnet))
         return self._reply(query, bytes_max, found, resolution)
@@ -220,11 +222,6 @@ def serves(client: str) -> bool:
     return address.is_private or address.is_loopback or address.is_link_local
 
 
-def subnet_of(client: IpAddress) -> Network:
-    """The part of a client's address that authorities are told."""
-    return ip_network((client, SUBNET_BITS[client.version]), strict=False)
-
-
 def _aged(rrset: RRset, ttl: int, query: Query) -> Piece:
     """`rrset` with what is left of its TTL."""
     compiled = compile_rrset(rrset.owner, rrset.rdtype, ttl, rrset.rdatas)
@@ -236,11 +233,11 @@ def _scope_for(named: ClientSubnet | None, scope: int) -> int:
     return scope if named is not None and named.source else 0
 
 
-async def start_resolver(config: Config, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
-    """Start the local resolver of `config` on its address: DNS over UDP and TCP, administration.
+async def start_resolver(place: ResolverPlace, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
+    """Start a local resolver at `place`: DNS over UDP and TCP, administration.
 
     `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
     """
-    resolver = Resolver(config, clock, rng)
+    resolver = Resolver(place, clock, rng)
     await resolver.listen()
     return resolver

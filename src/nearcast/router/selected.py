@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from nearcast.model.snapshot import Server, Site, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Server, Site
 from nearcast.router.authority import Choice
 from nearcast.selection.decide import Located, Selector
 from nearcast.selection.decision import Chosen, Decision
@@ -52,12 +52,12 @@ class SelectedName(NamedTuple):
     shard: str
 
 
-def selected_names(snapshot: Snapshot) -> Mapping[bytes, SelectedName]:
+def selected_names(snapshot: RouterSnapshot) -> Mapping[bytes, SelectedName]:
     """Every selected name of `snapshot`: `movie.cdn.test` and its shards `s00.movie.cdn.test` …"""
     names = {}
     for site in snapshot.sites.values():
         names[wire_name(site.cdn_host)] = SelectedName(site, "")
-        for number in range(snapshot.config.cdn.shards):
+        for number in range(snapshot.shards):
             shard = f"s{number:02d}"
             names[wire_name(f"{shard}.{site.cdn_host}")] = SelectedName(site, shard)
     return names
@@ -144,8 +144,8 @@ class SelectedNames:
     def _compile(self, name: bytes, servers: tuple[Server, ...]) -> RRsets:
         by_type: dict[int, list[bytes]] = {}
         for server in servers:
-            address = ip_address(server.address)
-            rdtype = Type.A if address.version == 4 else Type.AAAA
-            by_type.setdefault(rdtype, []).append(address.packed)
-        ttl = self._selector.answer_ttl_seconds
+            for address in map(ip_address, server.addresses):
+                rdtype = Type.A if address.version == 4 else Type.AAAA
+                by_type.setdefault(rdtype, []).append(address.packed)
+        ttl = self._selector.snapshot.answer_ttl_seconds
         return {rdtype: compile_rrset(name, rdtype, ttl, rdatas) for rdtype, rdatas in by_type.items()}

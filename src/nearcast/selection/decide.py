@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nearcast.model.config import IpAddress
-from nearcast.model.snapshot import RoutingZone, Server, Site, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, RoutingZone, Server, Site
 from nearcast.selection.conditions import Conditions
 from nearcast.selection.decision import Chosen, Decision
 from nearcast.selection.order import Order
 from nearcast.selection.standing import standing_after, standing_under
 from nearcast.selection.table import SelectionTable
+from nearcast.wire.addresses import IpAddress
 
 
 class Located(NamedTuple):
@@ -40,15 +40,11 @@ class Located(NamedTuple):
 class Selector:
     """Decides for one Snapshot under one set of Conditions; replaced whole when either changes."""
 
-    def __init__(self, snapshot: Snapshot, conditions: Conditions) -> None:
+    def __init__(self, snapshot: RouterSnapshot, conditions: Conditions) -> None:
         self.snapshot = snapshot
         self.conditions = conditions
         self._table = SelectionTable(snapshot)
         self.standing = standing_under(self._table, conditions)
-
-    @property
-    def answer_ttl_seconds(self) -> int:
-        return self._table.pops.answer_ttl_seconds
 
     def with_conditions(self, conditions: Conditions) -> Selector:
         """The Selector for new Conditions, which shares with this one all that they do not change."""
@@ -87,13 +83,12 @@ class Selector:
             return Chosen((), None)
         key, wanted = f"{site.name}/{shard}", table.pops.answer_addresses_max
         chosen = self._of_pop(key, serving, wanted)
-        if len(chosen) < min(
-            wanted, 2
-        ):  # a second address is for safety; a third from afar would only be slow
+        enough = min(wanted, 2)  # a second address is for safety; a third from afar would only be slow
+        if len(chosen) < enough:
             for pop in filter(available.alive.__contains__, order.pops):
                 if pop != serving:
                     chosen += self._of_pop(key, pop, wanted - len(chosen))
-                    if len(chosen) >= min(wanted, 2):
+                    if len(chosen) >= enough:
                         break
         return Chosen(tuple(chosen), serving)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nearcast.model.snapshot import PopSite, Snapshot
+from nearcast.model.snapshot import PopSite, RouterSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,11 @@ class Pops:
     answer_ttl_seconds: int
 
 
-def pops_of(snapshot: Snapshot) -> Pops:
-    cdn = snapshot.config.cdn
+def pops_of(snapshot: RouterSnapshot) -> Pops:
     return Pops(
         snapshot=snapshot.number,
         sites=tuple(snapshot.pops.values()),
-        spill_load=cdn.spill_load,
-        answer_addresses_max=cdn.answer_addresses_max,
-        answer_ttl_seconds=cdn.answer_ttl_seconds,
+        spill_load=snapshot.spill_load,
+        answer_addresses_max=snapshot.answer_addresses_max,
+        answer_ttl_seconds=snapshot.answer_ttl_seconds,
     )

@@ -6,7 +6,7 @@ all of them at once would hold up the answers at every new Snapshot.
 
 from __future__ import annotations
 
-from nearcast.model.snapshot import RoutingZone, Server, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, RoutingZone, Server
 from nearcast.selection.order import Order, compile_order
 from nearcast.selection.pops import pops_of
 from nearcast.selection.rendezvous import rank
@@ -17,7 +17,7 @@ RANKS_MAX = 65_536  # cleared whole when full
 class SelectionTable:
     """The PoPs of one Snapshot, their order for each place, and the rank of their servers for each key."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: RouterSnapshot) -> None:
         self.pops = pops_of(snapshot)
         self.pop_of = {
             server.name: pop for pop, site in enumerate(self.pops.sites) for server in site.servers

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from ipaddress import IPv4Network, IPv6Network
 
 import dns.edns
 import dns.exception
@@ -20,10 +19,10 @@ import dns.name
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.message import UDP_BYTES_MAX
 
 ServerAddress = tuple[str, int]
-Subnet = IPv4Network | IPv6Network
 
 
 class DnsClient:
@@ -42,7 +41,7 @@ class DnsClient:
         name: str | dns.name.Name,
         rdtype: str | int,
         *,
-        client_subnet: Subnet | None = None,
+        client_subnet: IpNetwork | None = None,
         recursion: bool = True,
         try_seconds: float = 1.0,
         tries: int = 3,
@@ -69,7 +68,7 @@ class DnsClient:
         raise UpstreamFault(_called(server), f"did not answer within {tries} x {try_seconds:g} s")
 
     def _query(
-        self, name: str | dns.name.Name, rdtype: str | int, subnet: Subnet | None, recursion: bool
+        self, name: str | dns.name.Name, rdtype: str | int, subnet: IpNetwork | None, recursion: bool
     ) -> dns.message.QueryMessage:
         owner = dns.name.from_text(name) if isinstance(name, str) else name
         if self._mixed_case:

@@ -17,7 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.http_upstream import UpstreamConnection, upstream_name
+from nearcast.serve.http_upstream import UpstreamConnection
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import announced_length
 from nearcast.wire.http.head import encode_request_head
 from nearcast.wire.http.message import Fields, ResponseHead
@@ -61,7 +62,7 @@ class Incoming:
 
     async def read(self, bytes_max: int) -> bytes:
         """The whole body; UpstreamFault when it is longer than `bytes_max`."""
-        source = upstream_name(self.address)
+        source = endpoint_text(*self.address)
         if self.length is not None and self.length > bytes_max and not self._connection.complete:
             raise UpstreamFault(source, f"a body of {self.length} bytes, more than {bytes_max}")
         pieces: list[bytes] = []
@@ -154,10 +155,10 @@ class HttpClient:
                 )
         except TimeoutError:
             sentence = f"no connection within {limits.connect_seconds:g} s"
-            raise UpstreamFault(upstream_name(address), sentence) from None
+            raise UpstreamFault(endpoint_text(*address), sentence) from None
         except OSError as fault:
             sentence = (fault.strerror or str(fault)).lower()
-            raise UpstreamFault(upstream_name(address), f"no connection: {sentence}") from fault
+            raise UpstreamFault(endpoint_text(*address), f"no connection: {sentence}") from fault
         return connection
 
     def _take_kept(self, address: tuple[str, int]) -> UpstreamConnection | None:

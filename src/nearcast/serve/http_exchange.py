@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearcast.serve.tcp import Peer
 from nearcast.wire.http.head import encode_response_head
-from nearcast.wire.http.message import Fields, RequestHead
+from nearcast.wire.http.message import HOP_BY_HOP, Fields, RequestHead
 
 if TYPE_CHECKING:
     from nearcast.serve.http_connection import HttpConnection
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # Up to this size copying a body behind its head is cheaper than handing over two buffers.
 JOINED_BYTES_MAX = 8 * 1024
 
-# Fields that are the connection's affair; `connection: close` is heard, the others are dropped.
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "trailer"})
 _BODILESS = frozenset({204, 304, *range(100, 200)})
 
 
@@ -141,9 +139,9 @@ class Exchange:
         connection = self._connection
         request = self.request
         more = "" if "date" in fields else connection.listener.date_line()
-        if not _HOP_BY_HOP.isdisjoint(fields):
+        if not HOP_BY_HOP.isdisjoint(fields):  # `connection: close` is heard, the others are dropped
             connection.closing |= "close" in fields.get("connection", "").lower()
-            fields = {name: value for name, value in fields.items() if name not in _HOP_BY_HOP}
+            fields = {name: value for name, value in fields.items() if name not in HOP_BY_HOP}
         if "content-length" in fields:
             # Only where no body follows may it say something of its own (RFC 9110 8.6).
             free = request.method == "HEAD" or status == 304

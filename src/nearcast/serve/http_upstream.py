@@ -12,18 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import Framing, UntilCloseFraming, response_framing
 from nearcast.wire.http.head import end_of_head, parse_response_head
 from nearcast.wire.http.message import ResponseHead
 
 if TYPE_CHECKING:
     from nearcast.serve.http_client import ClientLimits
-
-
-def upstream_name(address: tuple[str, int]) -> str:
-    """How an upstream is named in faults."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -61,7 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
         while self._head is None:
             if self._fault is not None:
                 self.stale = not self._answered
-                raise UpstreamFault(upstream_name(self.address), self._fault)
+                raise UpstreamFault(endpoint_text(*self.address), self._fault)
             await self._wait(self._limits.head_seconds, "no answer")
         return self._head
 
@@ -71,7 +66,7 @@ class UpstreamConnection(asyncio.Protocol):
             if self.complete:
                 return None
             if self._fault is not None:
-                raise UpstreamFault(upstream_name(self.address), self._fault, retry_safe=False)
+                raise UpstreamFault(endpoint_text(*self.address), self._fault, retry_safe=False)
             await self._wait(self._limits.stall_seconds, "nothing more of the body", retry_safe=False)
         piece = self._pieces.popleft()
         self._buffered -= len(piece)
@@ -206,7 +201,7 @@ class UpstreamConnection(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await self._waiter
         except TimeoutError:
-            source = upstream_name(self.address)
+            source = endpoint_text(*self.address)
             raise UpstreamFault(source, f"{sentence} within {seconds:g} s", retry_safe=retry_safe) from None
         finally:
             self._waiter = None

@@ -124,7 +124,7 @@ def test_purged_content_is_fetched_anew(play: Play) -> None:
 def test_a_purge_of_everything_keeps_to_its_site(play: Play) -> None:
     async def story(cdn: Any) -> None:
         another = f'[[distributions]]\nname = "movie2"\nhosts = ["www.other.test"]\norigin = "http://127.0.0.1:{cdn.origin_port}"'
-        cdn.edge.swap(cdn.snapshot(2, more=another))
+        await cdn.edge.swap(cdn.snapshot(2, more=another))
         cdn.page("/a", b"picture")
         await cdn.get("/a")
         await cdn.get("/a", host="www.other.test")
