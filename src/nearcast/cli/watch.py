@@ -70,7 +70,7 @@ def watch(
     try:
         viewer = Viewer(
             clock=time.time,
-            rng=random.Random(),
+            rng=random.SystemRandom(),
             resolver=read_resolver(resolver) if resolver else default_resolver(),
             client_subnet=read_client(client) if client else None,
         )

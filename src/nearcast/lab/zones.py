@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nearcast.lab.config import Internet
-from nearcast.model.config import IpAddress
 from nearcast.router.zones import ZoneDraft, ZoneServer
+from nearcast.wire.addresses import IpAddress
 from nearcast.wire.dns.zone import Zone
 
 SERIAL = 1  # these zones never change while the lab runs

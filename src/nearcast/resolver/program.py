@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
+from nearcast.resolver.expiring import Expiring
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
@@ -80,7 +81,7 @@ class Resolver:
             rng=rng,
         )
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
-        self._failures: dict[_Key, tuple[float, str]] = {}
+        self._failures: Expiring[_Key, str] = Expiring(FAILURES_KEPT_MAX)
         self._listeners = Group()
         self._named: dict[str, list[Listener | DnsListener]] = {}  # the same, for the metrics
 
@@ -149,8 +150,8 @@ class Resolver:
 
     async def _find(self, key: _Key) -> _Found:
         """Recurse, or join whoever recurses for the same question already."""
-        until, why = self._failures.get(key, (0.0, ""))
-        if until > self._loop.time():
+        why = self._failures.get(key, self._loop.time())
+        if why is not None:
             return _Found(None, why)
         task = self._under_way.get(key)
         if task is None:
@@ -169,9 +170,7 @@ class Resolver:
             why = str(fault)
         except TimeoutError:
             why = f"no answer within {RESOLVE_SECONDS_MAX:g} s"
-        if len(self._failures) >= FAILURES_KEPT_MAX:
-            self._failures.clear()
-        self._failures[key] = self._loop.time() + FAILURE_SECONDS, why
+        self._failures.keep(key, why, self._loop.time() + FAILURE_SECONDS)
         return _Found(None, why, work.steps)
 
     def _reply(self, query: Query, bytes_max: int, found: _Found, resolution: Resolution) -> bytes:

@@ -83,17 +83,18 @@ class Router:
 
     def _serve(self, snapshot: RouterSnapshot, conditions: Conditions) -> None:
         self._zones = (cdn_zone(snapshot),)
-        self._names = selected_names(snapshot)
-        self._select(Selector(snapshot, conditions))
+        selector = Selector(snapshot, conditions)
+        names = selected_names(snapshot)
+        self._select(selector, SelectedNames(selector, names, self.decisions, self._clock))
         self._prober = Prober(snapshot, conditions, self._learnt, rng=self._rng, probes=self.counters.probes)
 
     def _learnt(self, conditions: Conditions) -> None:
-        self._select(Selector(self.selector.snapshot, conditions))
+        selector = self.selector.with_conditions(conditions)
+        self._select(selector, self._selected.under(selector))
 
-    def _select(self, selector: Selector) -> None:
-        """Everything that depends on the Selector is made anew with it."""
-        self.selector = selector
-        selected = SelectedNames(selector, self._names, self.decisions, self._clock)
+    def _select(self, selector: Selector, selected: SelectedNames) -> None:
+        """Everything that depends on the Selector changes with it."""
+        self.selector, self._selected = selector, selected
         # The place of the lane: AnswerLane(Authority(…).answer, …), born and dying with this Selector.
         self._answer = Authority(self._zones, selected).answer
 

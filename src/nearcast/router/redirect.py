@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 from nearcast.model.snapshot import RouterSnapshot, Site
 from nearcast.router.selected import Decided, Ring
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 from nearcast.serve.http_server import Application, Exchange
 from nearcast.wire.addresses import IpAddress, authority_text
 from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT

@@ -67,9 +67,11 @@ def program_families(listeners: Mapping[str, Iterable[Listener | DnsListener]]) 
         "nearcast_http_responses_total",
         "Complete answers over HTTP, by the class of their status.",
         {
-            (name, f"{digit}xx"): sum(each.counters.requests_total[digit] for each in those)
+            (name, f"{digit}xx" if digit else "other"): sum(
+                each.counters.requests_total[digit] for each in those
+            )
             for name, those in webs.items()
-            for digit in range(1, 6)
+            for digit in range(6)
         },
         ("listener", "status"),
     )

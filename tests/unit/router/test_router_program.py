@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any
 
@@ -147,6 +147,39 @@ def test_a_new_snapshot_is_served_from_the_next_query_on(play: Play) -> None:
         assert address.endswith(".51.2")  # ia1 stays known to be gone
         health = await scene.page("/health")
         assert (health["name"], health["snapshot"]) == ("router", 2)
+
+    play(script)
+
+
+def test_a_snapshot_with_another_address_is_served_there(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        (router,) = scene.config.routers
+        elsewhere = scene.address.rpartition(".")[0] + ".77"
+        moved = router.model_copy(update={"addresses": (ip_address(elsewhere),)})
+        await scene.router.swap(first_router(scene.config.model_copy(update={"routers": (moved,)}), 2))
+        scene.address = elsewhere
+        assert len(await scene.addresses()) == len(await scene.addresses(stream=True)) == 2
+        assert (await scene.page("/health"))["snapshot"] == 2
+        assert (await scene.get(scene.lab.http_port, "/clock/"))[0] == 302
+
+    play(script)
+
+
+def test_several_routers_are_all_named_with_glue_and_the_snapshots_number(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        (router,) = scene.config.routers
+        second = router.model_copy(
+            update={"name": "ns2", "addresses": (ip_address("192.0.2.53"), ip_address("2001:db8::53"))}
+        )
+        config = scene.config.model_copy(update={"routers": (router, second)})
+        await scene.router.swap(first_router(config, 9))
+        place = scene.address, scene.lab.dns_port
+        reply = await scene.names.ask(place, "cdn.test", "NS")
+        assert sorted(map(str, reply.answer[0])) == ["ns2.cdn.test.", "router.cdn.test."]
+        for rdtype, address in (("A", "192.0.2.53"), ("AAAA", "2001:db8::53")):
+            glue = await scene.names.ask(place, "ns2.cdn.test", rdtype)
+            assert [each.address for each in glue.answer[0]] == [address]
+        assert (await scene.names.ask(place, "cdn.test", "SOA")).answer[0][0].serial == 9
 
     play(script)
 

@@ -12,7 +12,8 @@ from tests.zones import first_router
 
 from nearcast.model.read import read_config
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 
 SNAPSHOT = first_router(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
 SITE = SNAPSHOT.sites["movie"]
