@@ -6,7 +6,7 @@ that are the same share it. Clients on foreign networks are refused: an open res
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
 obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
-loopback addresses and stand for networks elsewhere (`ResolverPlace.subnets`).
+loopback addresses and stand for networks elsewhere (`ResolverSettings.subnets`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _Key = tuple[bytes, int, IpNetwork | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ResolverPlace:
+class ResolverSettings:
     """Where a resolver stands: the address and ports it listens on, the root servers (every name server is
     asked on `dns_port`), and for whom clients stand that name no subnet: networks by client address."""
 
@@ -67,15 +67,15 @@ class _Found:
 class Resolver:
     """A running local resolver. Satisfies `serve.program.Running`."""
 
-    def __init__(self, place: ResolverPlace, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, settings: ResolverSettings, clock: Callable[[], float], rng: random.Random) -> None:
         self.traces = Traces()
-        self._place = place
+        self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self.recursion = Recursion(
-            place.roots,
-            place.dns_port,
-            DnsClient(place.address, rng=rng, mixed_case=True),
+            settings.roots,
+            settings.dns_port,
+            DnsClient(settings.address, rng=rng, mixed_case=True),
             now=self._loop.time,
             clock=clock,
             rng=rng,
@@ -123,12 +123,14 @@ class Resolver:
         self._give_up()
 
     async def listen(self) -> None:
-        place = self._place
+        settings = self._settings
         pages = {"/health": self._health_page, "/trace": self._trace_page, "/metrics": self._metrics_page}
         try:
-            self._add("dns", await listen_dns(self.answer, place.address, place.dns_port))
+            self._add("dns", await listen_dns(self.answer, settings.address, settings.dns_port))
             admin = administration(pages)
-            self._add("admin", await listen_http(admin, place.address, place.admin_port, clock=self._clock))
+            self._add(
+                "admin", await listen_http(admin, settings.address, settings.admin_port, clock=self._clock)
+            )
         except OSError:
             self.abort()
             raise
@@ -137,7 +139,7 @@ class Resolver:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
-            return self._place.subnets.get(client)
+            return self._settings.subnets.get(client)
         if named.source == 0:
             return None
         return client_subnet(named.network)
@@ -244,11 +246,13 @@ def _scope_for(named: ClientSubnet | None, scope: int) -> int:
     return scope if named is not None and named.source else 0
 
 
-async def start_resolver(place: ResolverPlace, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
-    """Start a local resolver at `place`: DNS over UDP and TCP, administration.
+async def start_resolver(
+    settings: ResolverSettings, *, clock: Callable[[], float], rng: random.Random
+) -> Resolver:
+    """Start a local resolver at `settings`: DNS over UDP and TCP, administration.
 
     `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
     """
-    resolver = Resolver(place, clock, rng)
+    resolver = Resolver(settings, clock, rng)
     await resolver.listen()
     return resolver

@@ -26,15 +26,13 @@ import dns.rcode
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.wire.addresses import IpNetwork, endpoint_text
+from nearcast.wire.addresses import IpNetwork, ServerAddress, endpoint_text
 from nearcast.wire.dns.message import UDP_BYTES_MAX
 
 CASE_SECONDS = 0.2  # how long the true reply may still take when one came in another case
 
 # The rcodes of a server that may not have read the question, and so may leave it out.
 _WITHOUT_QUESTION = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
-
-ServerAddress = tuple[str, int]
 
 
 class DnsClient:

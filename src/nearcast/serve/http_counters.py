@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class HttpCounters:
-    """Counts since the listener began; read by metrics."""
+    """Counts since the listener began; shown on the metrics page."""
 
     requests_total: list[int] = field(
         default_factory=lambda: [0] * 6

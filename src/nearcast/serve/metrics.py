@@ -41,7 +41,7 @@ def gauge(name: str, sentence: str, values: Values, labels: tuple[str, ...] = ()
 
 def exposition(families: Iterable[Metric]) -> str:
     """The page that shows `families`, of the type CONTENT_TYPE."""
-    return generate_latest(_Page(families)).decode()
+    return generate_latest(_Collected(families)).decode()
 
 
 def program_families(listeners: Mapping[str, Iterable[Listener | DnsListener]]) -> Iterator[Metric]:
@@ -145,7 +145,7 @@ def _filled(family: CounterMetricFamily | GaugeMetricFamily, values: Values) -> 
     return family
 
 
-class _Page(Collector):
+class _Collected(Collector):
     """Stands where prometheus_client has its global registry."""
 
     def __init__(self, families: Iterable[Metric]) -> None:

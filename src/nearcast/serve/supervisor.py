@@ -2,7 +2,8 @@
 
 The supervisor runs no event loop and no thread: it forks, and a fork copies only the calling thread
 and every lock and loop as it stands. So it waits in poll(2), on a pidfd and a report pipe for each
-worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see `processes.py`.
+worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see
+`process_group.py`.
 
     state      what happens       next
     ---------  -----------------  ---------------------------------------------------------------

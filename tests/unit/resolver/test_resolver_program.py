@@ -19,7 +19,7 @@ from tests.exposition import samples
 from tests.zones import first_router
 
 from nearcast.lab.config import Internet
-from nearcast.lab.roles import resolver_place
+from nearcast.lab.roles import resolver_settings
 from nearcast.lab.zones import lab_zones
 from nearcast.model.config import Health
 from nearcast.resolver.program import FAILURE_SECONDS, Resolver, serves, start_resolver
@@ -49,7 +49,7 @@ class Scene:
         for address, zones in lab_zones(self.internet).items():
             self.authorities[address] = await start_authority(zones, address, port)
         self.router = await start_router(first_router(self.internet.config), clock=lambda: 1000.0)
-        self.resolver = await start_resolver(resolver_place(self.lab), clock=lambda: 1000.0, rng=Random(2))
+        self.resolver = await start_resolver(resolver_settings(self.lab), clock=lambda: 1000.0, rng=Random(2))
 
     async def end(self) -> None:
         for listener in (*self.authorities.values(), self.router, self.resolver):
