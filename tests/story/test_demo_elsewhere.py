@@ -12,7 +12,7 @@ from tests.commands import NEARCAST, document, failed_checks, on_terminal
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m")
@@ -27,7 +27,7 @@ WITHOUT_IPV6 = [
 def title(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A packaged film of two seconds."""
     out = tmp_path_factory.mktemp("film") / "clip"
-    package(TestPattern(seconds=2, width=160, height=90), out, name="clip", ladder=(Rung(160, 90, 80_000),))
+    package(DrawnSource(seconds=2, width=160, height=90), out, name="clip", ladder=(Rung(160, 90, 80_000),))
     return out
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from nearcast.model.config import Health
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Server
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.serve.http_client import ClientLimits, HttpClient
 
@@ -65,7 +65,7 @@ class Prober:
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: RouterSnapshot,
         conditions: Conditions,
         changed: Callable[[Conditions], None],
         *,
@@ -73,7 +73,7 @@ class Prober:
         probes: Counter[tuple[str, str]],
     ) -> None:
         """`probes` counts by (server, "good" or "failed")."""
-        self._health = snapshot.config.health
+        self._health = snapshot.health
         self._conditions = conditions
         self._changed = changed
         self._rng = rng

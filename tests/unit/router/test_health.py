@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.zones import first_router
 
-from nearcast.model.config import Config, Health
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.lab.config import Internet
+from nearcast.model.config import Health
 from nearcast.router.health import Prober, Record, read_health
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
@@ -79,10 +80,10 @@ async def until(changes: asyncio.Queue[Conditions], true: Callable[[Conditions],
     return conditions
 
 
-def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None:
-    config = example("demo")
+def test_conditions_follow_the_servers(example: Callable[[str], Internet]) -> None:
+    config = example("demo").config
     config = config.model_copy(update={"health": Health(probe_seconds=0.05, probe_timeout_seconds=0.5)})
-    snapshot: Snapshot = compile_snapshot(config)
+    snapshot = first_router(config)
 
     async def scene() -> None:
         changes: asyncio.Queue[Conditions] = asyncio.Queue()

@@ -8,14 +8,14 @@ import dns.edns
 import dns.message
 import dns.rcode
 import pytest
+from tests.zones import first_router
 
 from nearcast.model.config import Config
 from nearcast.model.read import read_config
-from nearcast.model.snapshot import compile_snapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import decided_json
 from nearcast.router.selected import DECISIONS_KEPT, SelectedNames, decision_ring, selected_names
-from nearcast.router.zones import zones_by_server
+from nearcast.router.zones import cdn_zone
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.selection.decide import Selector
 
@@ -29,11 +29,11 @@ class Scene:
     """A router's answering core under given conditions."""
 
     def __init__(self, config: Config, **servers: Condition) -> None:
-        snapshot = compile_snapshot(config)
+        snapshot = first_router(config)
         self.ring = decision_ring()
         selector = Selector(snapshot, Conditions(7, servers))
         selected = SelectedNames(selector, selected_names(snapshot), self.ring, lambda: 1234.5)
-        self.authority = Authority(zones_by_server(config)[str(config.cdn.router)], selected)
+        self.authority = Authority([cdn_zone(snapshot)], selected)
 
     def ask(
         self, name: str, rdtype: str = "A", subnet: str = "", peer: str = "8.8.8.8"
@@ -114,7 +114,7 @@ def test_other_types_are_nodata(config: Config) -> None:
 
 def test_ipv6_servers_are_named_by_aaaa(config: Config) -> None:
     servers = tuple(
-        server.model_copy(update={"address": ip_network("2001:db8::51").network_address})
+        server.model_copy(update={"addresses": (ip_network("2001:db8::51").network_address,)})
         if server.name == "ia1"
         else server
         for server in config.content_servers
