@@ -1,6 +1,6 @@
 """The administration of an edge: pages for operators and the router's probes, and orders.
 
-GET  /health   name, load, draining, number of the Snapshot
+GET  /health   name, load, draining, full (a newcomer would cost somebody his place), number of the Snapshot
 GET  /stats    what was counted, as JSON
 GET  /metrics  the same for Prometheus
 POST /warm     {"site": "movie", "targets": ["/clock/manifest.mpd"]}
@@ -18,6 +18,7 @@ from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
 from nearcast.wire.http.message import HttpFault
+from nearcast.wire.json_text import read_json
 
 # Name below nearcast_edge_, kind, sentence; keys as in /stats.
 _METRICS = {
@@ -80,11 +81,17 @@ def metrics(application: Application) -> str:
 
 
 class Admin:
-    """The application on an edge's admin port. `current` gives the application of the present Snapshot."""
+    """The application on an edge's admin port.
 
-    def __init__(self, current: Callable[[], Application], draining: Callable[[], bool]) -> None:
+    `current` gives the application of the present Snapshot; `full` says whether the viewers' listener is.
+    """
+
+    def __init__(
+        self, current: Callable[[], Application], draining: Callable[[], bool], full: Callable[[], bool]
+    ) -> None:
         self._current = current
         self._draining = draining
+        self._full = full
         self._show = administration(
             {
                 "/health": self._health,
@@ -106,6 +113,7 @@ class Admin:
             "name": application.server.name,
             "load": round(application.load, 6),
             "draining": self._draining(),
+            "full": self._full(),
             "snapshot": application.snapshot.number,
         }
 
@@ -126,6 +134,6 @@ class Admin:
 
 def _json(octets: bytes) -> Any:
     try:
-        return json.loads(octets)
+        return read_json(octets)
     except ValueError as fault:
         raise HttpFault(400, f"an order is JSON: {fault}") from None

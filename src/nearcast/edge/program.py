@@ -126,7 +126,7 @@ async def start_edge(
         limits=_NO_BODY,
         stream_limits=stream_limits,
     )
-    admin = Admin(lambda: edge.application, lambda: edge.draining)
+    admin = Admin(lambda: edge.application, lambda: edge.draining, lambda: edge.listener.full)
     try:
         edge.admin_listener = await listen_http(admin, server.address, server.admin_port, clock=clock)
     except OSError:
