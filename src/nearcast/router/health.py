@@ -79,6 +79,8 @@ class Prober:
         self._rng = rng
         self._probes = probes
         self._records = {name: _resumed(conditions, name) for name in snapshot.servers}
+        known = {name: conditions.of(name) for name in snapshot.servers}
+        self._servers = conditions.servers if known == conditions.servers else known
         seconds = self._health.probe_timeout_seconds
         self._client = HttpClient(
             ClientLimits(connect_seconds=seconds, head_seconds=seconds, stall_seconds=seconds)
@@ -118,7 +120,7 @@ class Prober:
                 record.withdrew()
             else:
                 record.succeeded(load, self._health)
-        self._tell()
+        self._tell(server.name)
 
     async def _ask(self, server: Server) -> tuple[float, bool]:
         """The server's load and whether it drains. ValueError when it does not say so properly."""
@@ -129,10 +131,13 @@ class Prober:
                 raise ValueError(f"status {incoming.head.status}")
         return read_health(body)
 
-    def _tell(self) -> None:
-        now = {name: record.condition() for name, record in self._records.items()}
-        if now != self._conditions.servers:
-            self._conditions = Conditions(self._conditions.number + 1, now)
+    def _tell(self, server: str) -> None:
+        """Make new Conditions when the record of `server` says something new; the others' conditions stay
+        the same objects, by which the Selector sees what it need not look at again."""
+        if (now := self._records[server].condition()) != self._servers[server]:
+            self._servers = {**self._servers, server: now}
+        if self._servers is not self._conditions.servers:
+            self._conditions = Conditions(self._conditions.number + 1, self._servers)
             self._changed(self._conditions)
 
 
