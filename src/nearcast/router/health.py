@@ -74,13 +74,13 @@ class Prober:
     ) -> None:
         """`probes` counts by (server, "good" or "failed")."""
         self._health = snapshot.health
-        self._conditions = conditions
         self._changed = changed
         self._rng = rng
         self._probes = probes
         self._records = {name: _resumed(conditions, name) for name in snapshot.servers}
         known = {name: conditions.of(name) for name in snapshot.servers}
-        self._servers = conditions.servers if known == conditions.servers else known
+        self._told = known == conditions.servers
+        self._conditions = conditions if self._told else Conditions(conditions.number, known)
         seconds = self._health.probe_timeout_seconds
         self._client = HttpClient(
             ClientLimits(connect_seconds=seconds, head_seconds=seconds, stall_seconds=seconds)
@@ -132,12 +132,11 @@ class Prober:
         return read_health(body)
 
     def _tell(self, server: str) -> None:
-        """Make new Conditions when the record of `server` says something new; the others' conditions stay
-        the same objects, by which the Selector sees what it need not look at again."""
-        if (now := self._records[server].condition()) != self._servers[server]:
-            self._servers = {**self._servers, server: now}
-        if self._servers is not self._conditions.servers:
-            self._conditions = Conditions(self._conditions.number + 1, self._servers)
+        """Make new Conditions when the record of `server` says something new."""
+        now = self._records[server].condition()
+        if now != self._conditions.of(server) or not self._told:
+            self._told = True
+            self._conditions = self._conditions.with_server(server, now)
             self._changed(self._conditions)
 
 

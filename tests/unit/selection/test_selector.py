@@ -119,7 +119,11 @@ def random_history(rng: Random, snapshot: RouterSnapshot) -> Iterator[Conditions
     names = [*snapshot.servers, "a server of another map"]
     servers = {name: condition() for name in names if rng.random() < 0.95}
     for number in range(6):
-        yield Conditions(number, dict(servers))
+        yield (conditions := Conditions(number, dict(servers)))
+        if rng.random() < 0.5:
+            conditions = conditions.with_server(name := rng.choice(names), condition())
+            yield conditions
+            servers[name] = conditions.of(name)
         for name in rng.sample(names, rng.randint(0, min(2, len(names)))):
             servers[name] = condition()
             if rng.random() < 0.1:
