@@ -15,7 +15,7 @@ from tests.stages import RealStage
 from tests.zones import first_router
 
 from nearcast.lab.config import Internet
-from nearcast.lab.roles import resolver_place
+from nearcast.lab.roles import resolver_settings
 from nearcast.lab.zones import lab_zones
 from nearcast.model.config import Health
 from nearcast.packager.ladder import Rung
@@ -46,7 +46,9 @@ async def _names(internet: Internet, *, resolver: bool = True) -> AsyncIterator[
         router = await start_router(first_router(internet.config), clock=lambda: 1000.0)
         group.add(router)
         if resolver:
-            group.add(await start_resolver(resolver_place(internet.lab), clock=lambda: 1000.0, rng=Random(2)))
+            group.add(
+                await start_resolver(resolver_settings(internet.lab), clock=lambda: 1000.0, rng=Random(2))
+            )
         yield router
     finally:
         await group.drain(1)

@@ -94,7 +94,7 @@ class Demo:
             processes.ignore()
 
     async def _show(self, processes: ProcessGroup) -> list[DemoRun]:
-        audience = DemoViewers(self.internet, time.time, random.Random())
+        audience = DemoViewers(self.internet, time.time, random.SystemRandom())
         await audience.all_named()
         reports = await self._push(audience) if self.push else None
         began = time.monotonic()

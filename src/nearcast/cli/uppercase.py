@@ -39,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Host = Annotated[str, typer.Option(help="ServerAddress or name; IPv6 works, too.")]
+Host = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, one document per reply.")]
 

@@ -22,7 +22,7 @@ from nearcast.player.bandwidth import read_bandwidth
 from nearcast.player.download import Keep
 from nearcast.player.lookup import Lookup
 from nearcast.player.session import Viewer
-from nearcast.player.viewing import Chosen, Fetched, Happening, Viewing, ViewingEvent
+from nearcast.player.viewing import Fetched, Happening, RenditionChosen, Viewing, ViewingEvent
 from nearcast.serve.loop import run
 from nearcast.wire.addresses import IpNetwork, client_subnet
 
@@ -70,7 +70,7 @@ def watch(
     try:
         viewer = Viewer(
             clock=time.time,
-            rng=random.Random(),
+            rng=random.SystemRandom(),
             resolver=read_resolver(resolver) if resolver else default_resolver(),
             client_subnet=read_client(client) if client else None,
         )
@@ -145,7 +145,7 @@ def tell(happening: Happening) -> None:
             say(lookup_line(happening))
         case Fetched():
             say(object_line(happening))
-        case Chosen() if happening.before is None or happening.switched:
+        case RenditionChosen() if happening.before is None or happening.switched:
             say(f"  [cyan]{happening.rendition:>9}[/]  [dim]{escape(happening.reason)}[/]")
         case ViewingEvent() if happening.kind != "ended":  # that is told at the end, with its remedy
             colour = "red" if happening.kind == "failed" else "yellow"

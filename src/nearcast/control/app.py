@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from pydantic import ValidationError
 
 import nearcast
-from nearcast.control import metrics
 from nearcast.control.administration import Administration
 from nearcast.control.cdn import ManagedCdn
 from nearcast.control.commands import CommandFault, carry_out
+from nearcast.control.metrics import families
 from nearcast.control.pages import pages_routes
 from nearcast.control.schemas import (
     Command,
@@ -29,6 +29,7 @@ from nearcast.control.schemas import (
 from nearcast.control.status import look, title_schema
 from nearcast.model.config import Config
 from nearcast.model.pages import pages_directory
+from nearcast.serve.metrics import CONTENT_TYPE, exposition, program_families
 
 _ABOUT = """Look at a nearcast CDN and give it orders.
 
@@ -92,8 +93,9 @@ def _add_looking(app: FastAPI, current: Callable[[], ManagedCdn], clock: Callabl
 
     @app.get("/metrics", tags=["look"], summary="Prometheus metrics", response_class=PlainTextResponse)
     async def scrape() -> PlainTextResponse:
-        text = metrics.exposition(await look(current(), clock()))
-        return PlainTextResponse(text, media_type=metrics.CONTENT_TYPE)
+        shown = families(await look(current(), clock()))
+        text = exposition([*shown, *program_families({})])
+        return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
 def _add_ordering(app: FastAPI, current: Callable[[], ManagedCdn]) -> None:

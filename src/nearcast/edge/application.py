@@ -201,12 +201,10 @@ class Application:
 
     def _from_store(self, state: RequestState, entry: StoredObject, cache_status: str) -> Outcome:
         exchange, head = state.exchange, entry.head
-        part = response_range(exchange.request, head.status, head.fields, entry.length, state.now)
+        part = response_range(exchange.request, head.status, head.fields, entry.body.length, state.now)
         part.fields["age"] = str(int(head.age(state.now)))
         part.fields["cache-status"] = cache_status
-        body = (
-            entry.body if part.stop == entry.length and not part.start else entry.body[part.start : part.stop]
-        )
+        body = entry.body.octets[part.start : part.stop]
         if len(body) > AT_ONCE_BYTES and exchange.request.method == "GET":
             return self._in_pieces(exchange, part, body)
         exchange.respond(part.status, part.fields, body)

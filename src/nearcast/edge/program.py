@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from random import Random
 from typing import Any
@@ -47,7 +47,7 @@ class Edge:
         self._fills = Fills(FillDependencies(store, self._upstream, clock, self._counters.filled))
         self._closing: asyncio.Task[None] | None = None
         self.application = self._compiled(snapshot)
-        admin = Admin(lambda: self.application, lambda: self.draining)
+        admin = Admin(lambda: self.application, lambda: self.draining, self.listeners)
         self._viewers = Listeners(
             partial(listen_http, self.answer, clock=clock, limits=_NO_BODY, stream_limits=stream_limits)
         )
@@ -96,6 +96,10 @@ class Edge:
         self._admins.abort()
         self._fills.abort()
         self._closing = asyncio.get_running_loop().create_task(self._client.close())
+
+    def listeners(self) -> Mapping[str, Iterable[HttpListener]]:
+        """By the names they have in the metrics."""
+        return {"http": self._viewers, "admin": self._admins}
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Have the present Snapshot's application answer."""

@@ -11,7 +11,7 @@ from nearcast.lab.zones import lab_zones
 from nearcast.model.snapshot import Revision
 from nearcast.origin.apex import start_apex
 from nearcast.origin.program import start_origin
-from nearcast.resolver.program import ResolverPlace, start_resolver
+from nearcast.resolver.program import ResolverSettings, start_resolver
 from nearcast.router.program import start_authority
 from nearcast.serve.program import Group, Running
 from nearcast.wire.addresses import client_subnet
@@ -32,13 +32,13 @@ def internet_roles(internet: Internet, number: int = 1) -> tuple[Role, ...]:
         ),
         Role("origin", "origin", (origin,), partial(_origin, lab)),
         *cdn_roles(revision),
-        Role("resolver", "resolver", (resolver,), partial(_resolver, resolver_place(lab))),
+        Role("resolver", "resolver", (resolver,), partial(_resolver, resolver_settings(lab))),
     )
 
 
-def resolver_place(lab: Lab) -> ResolverPlace:
+def resolver_settings(lab: Lab) -> ResolverSettings:
     """Where the lab's resolver stands, and for whom its viewers stand."""
-    return ResolverPlace(
+    return ResolverSettings(
         address=str(lab.resolver),
         dns_port=lab.dns_port,
         admin_port=lab.admin_port,
@@ -72,5 +72,5 @@ async def _origin(lab: Lab, use: RoleDependencies) -> Running:
     return await start_origin(use.titles, str(lab.origin), lab.http_port, clock=use.clock, pages=use.pages)
 
 
-async def _resolver(place: ResolverPlace, use: RoleDependencies) -> Running:
+async def _resolver(place: ResolverSettings, use: RoleDependencies) -> Running:
     return await start_resolver(place, clock=use.clock, rng=use.rng)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from nearcast.model.config import Config, ContentServer, IpAddress, Ports, Router
+from nearcast.model.config import Config, ContentServer, Ports, Router
 from nearcast.model.faults import Mistake
+from nearcast.wire.addresses import IpAddress
 
 Path = str
 """Where in a configuration something stands: `content_servers.0.addresses.1`."""

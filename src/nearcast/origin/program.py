@@ -32,8 +32,8 @@ from nearcast.wire.http.ranges import (
     unsatisfied_range,
 )
 
-# Larger answers are written in slices, each when the peer has taken the ones before.
-SLICE_BYTES = 256 * 1024
+# Larger answers are written in pieces, each when the peer has taken the ones before.
+PIECE_BYTES = 256 * 1024
 
 _SENTENCES = {
     404: "There is nothing here.",
@@ -135,18 +135,18 @@ class Origin:
 def _send(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> Coroutine[Any, Any, None] | None:
-    if len(octets) > SLICE_BYTES and exchange.request.method == "GET":
-        return _send_slices(exchange, status, fields, octets)
+    if len(octets) > PIECE_BYTES and exchange.request.method == "GET":
+        return _send_pieces(exchange, status, fields, octets)
     exchange.respond(status, fields, octets)
     return None
 
 
-async def _send_slices(
+async def _send_pieces(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> None:
     exchange.begin(status, fields, len(octets))
-    for start in range(0, len(octets), SLICE_BYTES):
-        await exchange.write(octets[start : start + SLICE_BYTES])
+    for start in range(0, len(octets), PIECE_BYTES):
+        await exchange.write(octets[start : start + PIECE_BYTES])
     exchange.end()
 
 

@@ -23,7 +23,7 @@ import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.dns_client import DnsClient
-from nearcast.wire.addresses import IpNetwork
+from nearcast.wire.addresses import IpNetwork, endpoint_text
 
 CHAIN_MAX = 16
 ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
@@ -88,7 +88,7 @@ class Names:
         began = self._clock()
         if self._resolver is None or self._client is None:
             return await self._ask_system(name, began)
-        where = f"{self._resolver[0]}:{self._resolver[1]}"
+        where = endpoint_text(*self._resolver)
         for rdtype in ADDRESS_TYPES:
             reply = await self._client.ask(self._resolver, name, rdtype, client_subnet=self._client_subnet)
             chain, addresses, ttl = read_answer(reply, name, rdtype)

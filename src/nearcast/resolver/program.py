@@ -6,7 +6,7 @@ that are the same share it. Clients on foreign networks are refused: an open res
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
 obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
-loopback addresses and stand for networks elsewhere (`ResolverPlace.subnets`).
+loopback addresses and stand for networks elsewhere (`ResolverSettings.subnets`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
+from nearcast.resolver.expiring import Expiring
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
-from nearcast.serve.dns_server import listen_dns
+from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.http_server import listen_http
+from nearcast.serve.metrics import exposition, gauge, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
 from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
@@ -41,7 +44,7 @@ _Key = tuple[bytes, int, IpNetwork | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ResolverPlace:
+class ResolverSettings:
     """Where a resolver stands: the address and ports it listens on, the root servers (every name server is
     asked on `dns_port`), and for whom clients stand that name no subnet: networks by client address."""
 
@@ -64,22 +67,23 @@ class _Found:
 class Resolver:
     """A running local resolver. Satisfies `serve.program.Running`."""
 
-    def __init__(self, place: ResolverPlace, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, settings: ResolverSettings, clock: Callable[[], float], rng: random.Random) -> None:
         self.traces = Traces()
-        self._place = place
+        self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self.recursion = Recursion(
-            place.roots,
-            place.dns_port,
-            DnsClient(place.address, rng=rng, mixed_case=True),
+            settings.roots,
+            settings.dns_port,
+            DnsClient(settings.address, rng=rng, mixed_case=True),
             now=self._loop.time,
             clock=clock,
             rng=rng,
         )
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
-        self._failures: dict[_Key, tuple[float, str]] = {}
+        self._failures: Expiring[_Key, str] = Expiring(FAILURES_KEPT_MAX)
         self._listeners = Group()
+        self._named: dict[str, list[Listener | DnsListener]] = {}  # the same, for the metrics
 
     def answer(
         self, octets: bytes, peer: tuple[str, int], stream: bool
@@ -119,12 +123,14 @@ class Resolver:
         self._give_up()
 
     async def listen(self) -> None:
-        place = self._place
-        pages = {"/health": self._health_page, "/trace": self._trace_page}
+        settings = self._settings
+        pages = {"/health": self._health_page, "/trace": self._trace_page, "/metrics": self._metrics_page}
         try:
-            self._listeners.add(await listen_dns(self.answer, place.address, place.dns_port))
+            self._add("dns", await listen_dns(self.answer, settings.address, settings.dns_port))
             admin = administration(pages)
-            self._listeners.add(await listen_http(admin, place.address, place.admin_port, clock=self._clock))
+            self._add(
+                "admin", await listen_http(admin, settings.address, settings.admin_port, clock=self._clock)
+            )
         except OSError:
             self.abort()
             raise
@@ -133,7 +139,7 @@ class Resolver:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
-            return self._place.subnets.get(client)
+            return self._settings.subnets.get(client)
         if named.source == 0:
             return None
         return client_subnet(named.network)
@@ -146,8 +152,8 @@ class Resolver:
 
     async def _find(self, key: _Key) -> _Found:
         """Recurse, or join whoever recurses for the same question already."""
-        until, why = self._failures.get(key, (0.0, ""))
-        if until > self._loop.time():
+        why = self._failures.get(key, self._loop.time())
+        if why is not None:
             return _Found(None, why)
         task = self._under_way.get(key)
         if task is None:
@@ -166,9 +172,7 @@ class Resolver:
             why = str(fault)
         except TimeoutError:
             why = f"no answer within {RESOLVE_SECONDS_MAX:g} s"
-        if len(self._failures) >= FAILURES_KEPT_MAX:
-            self._failures.clear()
-        self._failures[key] = self._loop.time() + FAILURE_SECONDS, why
+        self._failures.keep(key, why, self._loop.time() + FAILURE_SECONDS)
         return _Found(None, why, work.steps)
 
     def _reply(self, query: Query, bytes_max: int, found: _Found, resolution: Resolution) -> bytes:
@@ -203,6 +207,15 @@ class Resolver:
         for task in self._under_way.values():
             task.cancel()
 
+    def _add(self, name: str, listener: Listener | DnsListener) -> None:
+        self._named[name] = [listener]
+        self._listeners.add(listener)
+
+    def _metrics_page(self, _: Mapping[str, str]) -> str:
+        kept = gauge("nearcast_resolver_kept", "Answers and denials remembered.", len(self.recursion.cache))
+        asking = gauge("nearcast_resolver_under_way", "Questions being recursed for.", len(self._under_way))
+        return exposition([kept, asking, *program_families(self._named)])
+
     def _health_page(self, _: Mapping[str, str]) -> Any:
         return {"name": "resolver", "kept": len(self.recursion.cache), "draining": False}
 
@@ -233,11 +246,13 @@ def _scope_for(named: ClientSubnet | None, scope: int) -> int:
     return scope if named is not None and named.source else 0
 
 
-async def start_resolver(place: ResolverPlace, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
-    """Start a local resolver at `place`: DNS over UDP and TCP, administration.
+async def start_resolver(
+    settings: ResolverSettings, *, clock: Callable[[], float], rng: random.Random
+) -> Resolver:
+    """Start a local resolver at `settings`: DNS over UDP and TCP, administration.
 
     `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
     """
-    resolver = Resolver(place, clock, rng)
+    resolver = Resolver(settings, clock, rng)
     await resolver.listen()
     return resolver

@@ -19,6 +19,7 @@ import dns.name
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.resolver.expiring import Expiring
 from nearcast.resolver.replies import (
     CHAIN_MAX,
     Answer,
@@ -26,6 +27,7 @@ from nearcast.resolver.replies import (
     Lame,
     Meaning,
     Referral,
+    addresses,
     ecs_scope,
     meaning,
     rrset_text,
@@ -52,6 +54,7 @@ DEPTH_MAX = 4
 REFERRALS_MAX = 24
 HOSTS_TRIED_MAX = 3  # name servers without glue whose addresses are looked for, per zone
 ZONES_KEPT_MAX = 10_000
+AVOIDED_MAX = 10_000
 TRY_SECONDS = 1.0
 TRIES = 2
 AVOID_SECONDS = 5.0  # a server that failed is asked last for so long
@@ -87,7 +90,6 @@ class Servers(NamedTuple):
     zone: bytes
     hosts: tuple[bytes, ...]  # those without a known address
     addresses: tuple[str, ...]
-    until: float
 
 
 class Recursion:
@@ -109,14 +111,14 @@ class Recursion:
         cache: RRsetCache | None = None,
     ) -> None:
         self.cache = RRsetCache() if cache is None else cache
-        self._roots = Servers(ROOT, (), tuple(roots), float("inf"))
+        self._roots = Servers(ROOT, (), tuple(roots))
         self._port = port
         self._client = client
         self._now = now
         self._clock = clock
         self._rng = rng
-        self._zones: dict[bytes, Servers] = {}
-        self._avoid: dict[str, float] = {}
+        self._zones: Expiring[bytes, Servers] = Expiring(ZONES_KEPT_MAX)
+        self._avoid: Expiring[str, bool] = Expiring(AVOIDED_MAX)
 
     def known(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> Resolved | None:
         """The outcome when the cache alone holds all of it; nothing happens when it does not."""
@@ -166,8 +168,8 @@ class Recursion:
 
     def _nearest(self, name: bytes) -> Servers:
         for ancestor in lineage(name):
-            servers = self._zones.get(ancestor)
-            if servers is not None and servers.until > self._now():
+            servers = self._zones.get(ancestor, self._now())
+            if servers is not None:
                 return servers
         return self._roots
 
@@ -184,15 +186,15 @@ class Recursion:
                 denied_by_root = servers.zone == ROOT and isinstance(told, Denial)
                 return told, EVERYONE if denied_by_root else audience_of(subnet, scope)
             why = told.text
-            self._avoid[address] = self._now() + AVOID_SECONDS
-        self._zones.pop(servers.zone, None)  # its servers may have moved: next time ask the parent
+            self._avoid.keep(address, True, self._now() + AVOID_SECONDS)
+        self._zones.forget(servers.zone)  # its servers may have moved: next time ask the parent
         raise Failed(f"no name server of {name_text(servers.zone)} helped: {why}")
 
     async def _addresses(self, servers: Servers, work: Work) -> AsyncIterator[str]:
         """Known addresses first, those that failed lately last; then those that must be looked for."""
         known = list(servers.addresses)
         self._rng.shuffle(known)
-        known.sort(key=lambda address: self._avoid.get(address, 0.0) > self._now())
+        known.sort(key=lambda address: self._avoid.get(address, self._now()) is True)
         for address in known:
             yield address
         for host in servers.hosts[:HOSTS_TRIED_MAX]:
@@ -209,8 +211,8 @@ class Recursion:
             for rdtype in (Type.A, Type.AAAA):
                 outcome = await self.resolve(host, rdtype, None, work)
                 for kept in outcome.kept:
-                    if kept.records is not None and kept.records.rdtype == rdtype:
-                        found += rrset_text(kept.records).split(" ")[1:]
+                    if kept.records is not None:
+                        found += addresses(kept.records)
         except Failed:
             pass  # another name server may still have an address
         finally:
@@ -252,11 +254,8 @@ class Recursion:
             referral.zone,
             tuple(host for host in referral.hosts if host not in with_glue),
             tuple(address for _, address in referral.glue),
-            self._now() + min(referral.seconds, TTL_SECONDS_MAX),
         )
-        if len(self._zones) >= ZONES_KEPT_MAX:
-            self._zones.clear()
-        self._zones[referral.zone] = servers
+        self._zones.keep(referral.zone, servers, self._now() + min(referral.seconds, TTL_SECONDS_MAX))
         return servers
 
     def _keep(self, told: Answer | Denial, audience: Clients, name: bytes, rdtype: int) -> list[Kept]:

@@ -16,7 +16,7 @@ from nearcast.model.snapshot import RouterSnapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import conditions_json, decided_json
 from nearcast.router.health import Prober
-from nearcast.router.metrics import SILENCE, Counters, exposition
+from nearcast.router.metrics import SILENCE, Counters, families
 from nearcast.router.redirect import client_address, decide_for, redirect
 from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
 from nearcast.router.zones import cdn_zone
@@ -26,7 +26,9 @@ from nearcast.serve.admin import administration
 from nearcast.serve.dns_server import AnswerQuery, DnsListener, listen_dns
 from nearcast.serve.http_server import Application, listen_http
 from nearcast.serve.listeners import Listeners, at_port, listen_at
+from nearcast.serve.metrics import exposition, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
 from nearcast.wire.dns.zone import Zone
 from nearcast.wire.http.message import HttpFault
 
@@ -136,7 +138,13 @@ class Router:
         return decided_json(Decided(self._clock(), name, str(client), decision))
 
     def _metrics_page(self, _: Mapping[str, str]) -> str:
-        return exposition(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        counted = families(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        listeners: Mapping[str, Iterable[Listener | DnsListener]] = {
+            "dns": self._dns,
+            "http": self._redirects,
+            "admin": self._admins,
+        }
+        return exposition([*counted, *program_families(listeners)])
 
 
 async def start_router(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from nearcast.model.snapshot import RouterSnapshot, Server, Site
 from nearcast.router.authority import Choice
 from nearcast.selection.decide import Located, Selector
-from nearcast.selection.decision import Chosen, Decision
+from nearcast.selection.decision import ChosenServers, Decision
 from nearcast.selection.order import Order
 from nearcast.wire.dns.codes import Type
 from nearcast.wire.dns.message import ClientSubnet
@@ -75,7 +75,7 @@ class _Whose(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    chosen: Chosen
+    chosen: ChosenServers
     rrsets: RRsets
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from nearcast.model.snapshot import RouterSnapshot, RoutingZone, Server, Site
 from nearcast.selection.conditions import Conditions
-from nearcast.selection.decision import Chosen, Decision
+from nearcast.selection.decision import ChosenServers, Decision
 from nearcast.selection.order import Order
 from nearcast.selection.standing import standing_after, standing_under
 from nearcast.selection.table import SelectionTable
@@ -71,16 +71,18 @@ class Selector:
         order = self._table.order(zone)
         return self.decision(zone, order, site, shard, self.choose(order, site, shard))
 
-    def decision(self, zone: RoutingZone, order: Order, site: Site, shard: str, chosen: Chosen) -> Decision:
+    def decision(
+        self, zone: RoutingZone, order: Order, site: Site, shard: str, chosen: ChosenServers
+    ) -> Decision:
         """Say of what was `chosen` by `order` for whom and under which Conditions that was."""
         return Decision(site.name, shard, zone, order, chosen, self.standing, self._table.pops)
 
-    def choose(self, order: Order, site: Site, shard: str) -> Chosen:
+    def choose(self, order: Order, site: Site, shard: str) -> ChosenServers:
         """The servers alone. They stay the same as long as `standing.available` does."""
         available, table = self.standing.available, self._table
         serving = next(filter(available.eligible.__contains__, order.pops), None)
         if serving is None:
-            return Chosen((), None)
+            return ChosenServers((), None)
         key, wanted = f"{site.name}/{shard}", table.pops.answer_addresses_max
         chosen = self._of_pop(key, serving, wanted)
         enough = min(wanted, 2)  # a second address is for safety; a third from afar would only be slow
@@ -90,7 +92,7 @@ class Selector:
                     chosen += self._of_pop(key, pop, wanted - len(chosen))
                     if len(chosen) >= enough:
                         break
-        return Chosen(tuple(chosen), serving)
+        return ChosenServers(tuple(chosen), serving)
 
     def _of_pop(self, key: str, pop: int, wanted: int) -> list[Server]:
         """At most `wanted` healthy servers of a PoP for `key`, each from a failure domain of its own."""

@@ -24,7 +24,7 @@ class Candidate:
     reason: str
 
 
-class Chosen(NamedTuple):
+class ChosenServers(NamedTuple):
     """The servers, best first, and the number of the PoP that serves (None when nothing is healthy)."""
 
     servers: tuple[Server, ...]
@@ -39,7 +39,7 @@ class Decision(NamedTuple):
     shard: str
     routing_zone: RoutingZone
     order: Order
-    chosen: Chosen
+    chosen: ChosenServers
     standing: Standing
     pops: Pops
 

@@ -14,30 +14,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_upstream import UpstreamConnection
+from nearcast.serve.limits import ClientLimits
 from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import announced_length
 from nearcast.wire.http.head import encode_request_head
 from nearcast.wire.http.message import Fields, ResponseHead
 
+__all__ = ["ClientLimits", "HttpClient", "Incoming"]
+
 _NOT_REPEATABLE = ("POST", "PATCH")
 _ALWAYS_WITH_LENGTH = ("POST", "PATCH", "PUT")
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """Bounds of one client. Seconds without progress, not in total: a film takes hours."""
-
-    connect_seconds: float = 3.0
-    head_seconds: float = 10.0
-    stall_seconds: float = 10.0
-    head_bytes_max: int = 32 * 1024
-    buffer_bytes: int = 1024 * 1024
-    kept_per_address_max: int = 8
-    kept_seconds: float = 15.0
 
 
 class Incoming:

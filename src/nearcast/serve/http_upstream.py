@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.limits import ClientLimits
 from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import Framing, UntilCloseFraming, response_framing
 from nearcast.wire.http.head import end_of_head, parse_response_head
 from nearcast.wire.http.message import ResponseHead
-
-if TYPE_CHECKING:
-    from nearcast.serve.http_client import ClientLimits
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -34,6 +31,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._method = ""
         self._unread = b""  # of a head
         self._head: ResponseHead | None = None
+        self._keep_alive = False  # so the head says
         self._framing: Framing | None = None
         self._pieces: deque[bytes] = deque()
         self._buffered = 0  # bytes in _pieces
@@ -82,8 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
         return (
             self.complete
             and self._fault is None
-            and self._head is not None
-            and self._head.keep_alive
+            and self._keep_alive
             and self._transport is not None
             and self._transport.get_write_buffer_size() == 0
         )
@@ -151,13 +148,13 @@ class UpstreamConnection(asyncio.Protocol):
             if end < 0:
                 self._unread = unread
                 return
-            head = parse_response_head(unread[:end])
+            head, keep_alive = parse_response_head(unread[:end])
             unread = unread[end:]
             if head.status >= 200:  # interim responses are skipped (RFC 9110 15.2)
                 break
         self._unread = b""
         self._framing = framing = response_framing(self._method, head.status, head.fields)
-        self._head = head
+        self._head, self._keep_alive = head, keep_alive
         self._take_body(framing, unread)
 
     def _take_body(self, framing: Framing, data: bytes) -> None:

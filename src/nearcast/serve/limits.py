@@ -1,4 +1,4 @@
-"""What a listener grants its peers. Every bound has its unit in its name."""
+"""What a listener grants its peers, and a client its servers. Every bound has its unit in its name."""
 
 from __future__ import annotations
 
@@ -28,3 +28,16 @@ class HttpLimits:
     head_seconds_max: float = 10.0
     body_seconds_max: float = 30.0
     requests_per_connection_max: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """Bounds of one client. Seconds without progress, not in total: a film takes hours."""
+
+    connect_seconds: float = 3.0
+    head_seconds: float = 10.0
+    stall_seconds: float = 10.0
+    head_bytes_max: int = 32 * 1024
+    buffer_bytes: int = 1024 * 1024
+    kept_per_address_max: int = 8
+    kept_seconds: float = 15.0

@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from nearcast.serve.program import Running
+from nearcast.wire.addresses import ServerAddress
 
 L = TypeVar("L", bound=Running)
-Place = tuple[str, int]
-"""Address and port."""
 
 
 class Listeners(Generic[L]):
@@ -26,7 +25,7 @@ class Listeners(Generic[L]):
         have `drain_seconds` to end."""
         self._listen = listen
         self._drain_seconds = drain_seconds
-        self._open: dict[Place, L] = {}
+        self._open: dict[ServerAddress, L] = {}
         self._leaving: dict[asyncio.Task[None], L] = {}
 
     def __iter__(self) -> Iterator[L]:
@@ -37,26 +36,26 @@ class Listeners(Generic[L]):
         """The listener of the first address."""
         return next(iter(self))
 
-    async def open(self, places: Iterable[Place]) -> dict[Place, L]:
-        """Open listeners at those of `places` that have none; `follow` takes them over.
+    async def open(self, addresses: Iterable[ServerAddress]) -> dict[ServerAddress, L]:
+        """Open listeners at those of `addresses` that have none; `follow` takes them over.
 
         OSError when one cannot be had: then none is.
         """
-        opened: dict[Place, L] = {}
+        opened: dict[ServerAddress, L] = {}
         try:
-            for place in places:
-                if place not in self._open and place not in opened:
-                    opened[place] = await self._listen(*place)
+            for address in addresses:
+                if address not in self._open and address not in opened:
+                    opened[address] = await self._listen(*address)
         except BaseException:
             for listener in opened.values():
                 listener.abort()
             raise
         return opened
 
-    def follow(self, places: Iterable[Place], opened: dict[Place, L]) -> None:
-        """Listen at `places` and nowhere else; `opened` are those of them that `open` gave."""
+    def follow(self, addresses: Iterable[ServerAddress], opened: dict[ServerAddress, L]) -> None:
+        """Listen at `addresses` and nowhere else; `opened` are those of them that `open` gave."""
         known = self._open | opened
-        self._open = {place: known.pop(place) for place in dict.fromkeys(places)}
+        self._open = {address: known.pop(address) for address in dict.fromkeys(addresses)}
         for listener in known.values():
             task = asyncio.get_running_loop().create_task(listener.drain(self._drain_seconds))
             self._leaving[task] = listener
@@ -71,15 +70,15 @@ class Listeners(Generic[L]):
             each.abort()
 
 
-async def listen_at(*wanted: tuple[Listeners[Any], Iterable[Place]]) -> None:
-    """Have each of several kinds of listeners listen at its places and nowhere else, all or none of them.
+async def listen_at(*wanted: tuple[Listeners[Any], Iterable[ServerAddress]]) -> None:
+    """Have each of several kinds of listeners listen at its addresses and nowhere else, all or none of them.
 
     OSError when an address cannot be had: then everything is as before.
     """
-    ready: list[tuple[Listeners[Any], list[Place], dict[Place, Any]]] = []
+    ready: list[tuple[Listeners[Any], list[ServerAddress], dict[ServerAddress, Any]]] = []
     try:
-        for listeners, places in wanted:
-            listed = list(places)
+        for listeners, addresses in wanted:
+            listed = list(addresses)
             ready.append((listeners, listed, await listeners.open(listed)))
     except BaseException:
         for _, _, opened in ready:
@@ -90,6 +89,6 @@ async def listen_at(*wanted: tuple[Listeners[Any], Iterable[Place]]) -> None:
         listeners.follow(listed, opened)
 
 
-def at_port(addresses: Iterable[str], port: int) -> list[Place]:
+def at_port(addresses: Iterable[str], port: int) -> list[ServerAddress]:
     """The same port at every address."""
     return [(address, port) for address in addresses]

@@ -227,7 +227,7 @@ async def listen_tcp(
     share_port: bool = False,
     listener: Listener | None = None,
 ) -> Listener:
-    """Listen on `address`:`port`; `make_connection` makes the connection of each connection.
+    """Listen on `address`:`port`; `make_connection` makes the protocol of each connection.
 
     `share_port` sets SO_REUSEPORT, so that several workers share the port and the kernel spreads the
     connections among them. `listener`: one made before, of a subclass; `limits` are then its own. An address

@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-Peer = tuple[str, int]
+from nearcast.serve.tcp import Peer
+
 Reply = bytes | None
 AnswerDatagram = Callable[[bytes, Peer], Reply | Coroutine[Any, Any, Reply]]
 

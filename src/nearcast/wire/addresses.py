@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
+ServerAddress = tuple[str, int]
+"""Where a server listens: its address (where it may be looked up, its name) and port."""
 
 HTTP_PORT = 80  # left out of the authority of an http URL (RFC 9110 4.2.1)
 _CLIENT_SUBNET_BITS = {4: 24, 6: 56}

@@ -237,8 +237,8 @@ def test_errors_of_the_origin_are_passed_on_and_not_stored(play: Play, status: i
 
 def test_a_body_without_a_known_end_is_not_stored(play: Play) -> None:
     async def until_close(exchange: Exchange) -> None:
-        exchange._connection.transport.write(b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\r\nwhole?")
-        exchange._connection.transport.close()
+        exchange.channel.transport.write(b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\r\nwhole?")
+        exchange.channel.transport.close()
         exchange.status, exchange.answered = 200, True
 
     async def story(cdn: Any) -> None:

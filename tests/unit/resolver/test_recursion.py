@@ -12,6 +12,7 @@ import dns.message
 import pytest
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.resolver import recursion
 from nearcast.resolver.recursion import QUERIES_MAX, Failed, Recursion, Resolved, Work
 from nearcast.router.authority import Authority, Choice
 from nearcast.wire.addresses import IpNetwork
@@ -246,3 +247,18 @@ def test_ds_is_asked_of_the_parent() -> None:
     internet.resolve("movie.test")
     outcome = internet.resolve("movie.test", Type.DS)
     assert outcome.rcode == Rcode.NOERROR and internet.who == ["10.0.0.2"]
+
+
+def test_servers_that_failed_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recursion, "AVOIDED_MAX", 3)
+    monkeypatch.setattr(recursion, "ZONES_KEPT_MAX", 2)
+    internet = Internet()
+    internet.down |= {"10.0.0.2", "10.0.0.3", "10.0.0.9"}
+    for name in ("dead.test", "mute", "www.movie.test", "www.far.test", "nope.example"):
+        with pytest.raises(Failed):
+            internet.resolve(name)
+    assert len(internet.recursion._avoid) <= 3
+    internet.down.clear()
+    for name in ("www.movie.test", "www.far.test", "www.lame.test"):
+        internet.resolve(name)
+    assert len(internet.recursion._zones) <= 2

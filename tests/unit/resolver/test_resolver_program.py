@@ -15,13 +15,14 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+from tests.exposition import samples
 from tests.zones import first_router
 
 from nearcast.lab.config import Internet
-from nearcast.lab.roles import resolver_place
+from nearcast.lab.roles import resolver_settings
 from nearcast.lab.zones import lab_zones
 from nearcast.model.config import Health
-from nearcast.resolver.program import Resolver, serves, start_resolver
+from nearcast.resolver.program import FAILURE_SECONDS, Resolver, serves, start_resolver
 from nearcast.router.program import Router, start_authority, start_router
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import DnsListener
@@ -48,7 +49,7 @@ class Scene:
         for address, zones in lab_zones(self.internet).items():
             self.authorities[address] = await start_authority(zones, address, port)
         self.router = await start_router(first_router(self.internet.config), clock=lambda: 1000.0)
-        self.resolver = await start_resolver(resolver_place(self.lab), clock=lambda: 1000.0, rng=Random(2))
+        self.resolver = await start_resolver(resolver_settings(self.lab), clock=lambda: 1000.0, rng=Random(2))
 
     async def end(self) -> None:
         for listener in (*self.authorities.values(), self.router, self.resolver):
@@ -68,7 +69,8 @@ class Scene:
         address = str(self.lab.resolver), self.lab.admin_port
         web = HttpClient()
         async with web.request("GET", address, target, {"host": "resolver"}) as incoming:
-            page = json.loads(await incoming.read(1_000_000))
+            octets = await incoming.read(1_000_000)
+            page = octets.decode() if target == "/metrics" else json.loads(octets)
         await web.close()
         return page
 
@@ -171,6 +173,18 @@ def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
     play(script)
 
 
+def test_metrics_tell_what_is_kept_and_what_came_in(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        await scene.ask("www.movie.test", subnet=IOWA)
+        found = samples(await scene.trace("/metrics"))
+        assert found["nearcast_resolver_kept"] > 0
+        assert found["nearcast_resolver_under_way"] == 0
+        assert found['nearcast_udp_received_total{listener="dns"}'] == 1
+        assert found['nearcast_udp_dropped_total{listener="dns"}'] == 0
+
+    play(script)
+
+
 def test_questions_that_are_the_same_share_one_recursion(play: Play) -> None:
     async def script(scene: Scene) -> None:
         replies = await asyncio.gather(*(scene.ask("www.movie.test", subnet=IOWA) for _ in range(20)))
@@ -193,7 +207,7 @@ def test_a_name_server_that_is_away_is_a_failure_that_is_soon_forgotten(play: Pl
         assert older["steps"] and not newest["steps"]  # the second was answered from memory
         zones = lab_zones(scene.internet)[address]
         scene.authorities[address] = await start_authority(zones, address, scene.lab.dns_port)
-        scene.resolver._failures.clear()  # as a second later
+        await asyncio.sleep(FAILURE_SECONDS)
         assert pop(await scene.ask("www.movie.test", subnet=IOWA)) == "51"
 
     play(script)

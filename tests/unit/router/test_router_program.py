@@ -11,6 +11,7 @@ from typing import Any
 
 import dns.rcode
 import pytest
+from tests.exposition import samples
 from tests.zones import first_router
 
 from nearcast.lab.config import Internet
@@ -189,14 +190,16 @@ def test_metrics_count_queries_and_probes(play: Play) -> None:
         await scene.addresses("nope.cdn.test")
         await scene.addresses(stream=True)
         _, _, body = await scene.get(scene.lab.admin_port, "/metrics")
-        lines = body.decode().splitlines()
-        for line in (
-            'nearcast_router_queries_total{transport="udp",rcode="NOERROR"} 1',
-            'nearcast_router_queries_total{transport="udp",rcode="NXDOMAIN"} 1',
-            'nearcast_router_queries_total{transport="tcp",rcode="NOERROR"} 1',
-            "nearcast_router_snapshot_number 1",
-        ):
-            assert line in lines
+        found = samples(body.decode())
+        for sample, value in {
+            'nearcast_router_queries_total{rcode="NOERROR",transport="udp"}': 1,
+            'nearcast_router_queries_total{rcode="NXDOMAIN",transport="udp"}': 1,
+            'nearcast_router_queries_total{rcode="NOERROR",transport="tcp"}': 1,
+            "nearcast_router_snapshot_number": 1,
+            'nearcast_udp_received_total{listener="dns"}': 2,
+            'nearcast_tcp_accepted_total{listener="dns"}': 1,
+        }.items():
+            assert found[sample] == value, sample
 
     play(script)
 

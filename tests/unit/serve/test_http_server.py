@@ -12,11 +12,14 @@ from collections.abc import Callable
 import pytest
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.http_channel import Octets
 from nearcast.serve.http_connection import LINGER_SECONDS, HttpConnection
 from nearcast.serve.http_server import Application, Exchange, HttpListener
 from nearcast.serve.limits import HttpLimits, StreamLimits
+from nearcast.wire.http import field_block
+from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.head import parse_request_head
-from nearcast.wire.http.message import HttpFault
+from nearcast.wire.http.message import HttpFault, RequestHead
 
 DATE = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 CLOCK = 784111777.5
@@ -676,6 +679,101 @@ def test_an_exchange_knows_both_ends() -> None:
 
         await Stage(application).wire().hear(GET)
         assert ends == [("192.0.2.7", 4711), ("192.0.2.1", 80)]
+
+    play(scene)
+
+
+BLOCK = FieldBlock({"etag": '"e"', "connection": "close"})
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({}, 'etag: "e"\r\n'),
+        ({"age": "7"}, 'etag: "e"\r\nage: 7\r\n'),
+        ({"etag": '"f"'}, 'etag: "f"\r\n'),
+        ({"age": "7", "upgrade": "h2c"}, 'etag: "e"\r\nage: 7\r\n'),
+    ],
+)
+@pytest.mark.parametrize("fields", [BLOCK, {"etag": '"e"'}])
+def test_fields_may_be_a_block_and_some_more(
+    fields: FieldBlock | dict[str, str], more: dict[str, str], lines: str
+) -> None:
+    async def begun(exchange: Exchange) -> None:
+        exchange.begin(200, fields, 2, more)
+        await exchange.write(b"hi")
+        exchange.end()
+
+    async def scene() -> None:
+        for application in (lambda exchange: exchange.respond(200, fields, b"hi", more), begun):
+            wire = Stage(application).wire()
+            assert await wire.hear(GET) == answer("hi", fields=lines)
+            assert wire.state == "open", "a block says nothing of the connection"
+
+    play(scene)
+
+
+def test_a_block_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        block = FieldBlock({"etag": '"e"', "x": "é"})
+        monkeypatch.setattr(field_block, "_FIELD_LINES", None)
+        monkeypatch.setattr(field_block, "_VALUE", None)
+        more = {"age": "7", "cache-status": "ia1; hit; ttl=3"}
+        wire = Stage(lambda exchange: exchange.respond(200, block, b"", more)).wire()
+        assert (await wire.hear(GET)).startswith(b'HTTP/1.1 200 OK\r\netag: "e"\r\nx: \xe9\r\nage: 7\r\n')
+
+    play(scene)
+
+
+def test_a_field_of_more_cannot_break_out_of_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        more = {"location": "/\r\nset-cookie: a=b"}
+        wire = Stage(lambda exchange: exchange.respond(200, BLOCK, b"", more)).wire()
+        assert await wire.hear(GET) == refusal("500 Internal Server Error", "This server made a mistake.")
+
+    play(scene)
+    assert "forbidden characters" in caplog.text
+
+
+class OneAnswer:
+    """A channel that is no HTTP/1.1: it notes what it is told."""
+
+    peer, local, gone, peer_reads = ("192.0.2.7", 4711), ("192.0.2.1", 80), False, True
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def begin(self, status: int, fields: object, more: object, length: int | None, octets: Octets) -> None:
+        self.told.append((status, fields, more, length, bytes(octets)))
+
+    def write(self, octets: Octets) -> None:
+        self.told.append(bytes(octets))
+
+    async def until_peer_reads(self) -> None:
+        self.told.append("waited")
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def break_off(self) -> None:
+        self.told.append("broken off")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_exchange_needs_no_more_than_a_channel(method: str) -> None:
+    async def scene() -> None:
+        seen = method == "GET"
+        at_once, in_pieces, short = OneAnswer(), OneAnswer(), OneAnswer()
+        Exchange(at_once, RequestHead(method, "/", {}), b"").respond(200, BLOCK, b"hi", {"age": "7"})
+        assert at_once.told == [(200, BLOCK, {"age": "7"}, 2, b"hi" if seen else b""), "end"]
+        await stream(Exchange(in_pieces, RequestHead(method, "/", {}), b""), b"h", b"i", length=None)
+        assert in_pieces.told == [(200, {}, {}, None, b""), *([b"h", b"i"] if seen else []), "end"]
+        exchange = Exchange(short, RequestHead(method, "/", {}), b"")
+        exchange.begin(200, {}, 5)
+        if seen:
+            with pytest.raises(AssertionError, match="shorter than announced"):
+                exchange.end()
+            assert short.told[-1] == "broken off"
 
     play(scene)
 
