@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from nearcast.edge.application import Application
+from nearcast.edge.application import EdgeApplication
 from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
@@ -30,7 +30,14 @@ _METRICS = {
     "refused": ("refused_total", "counter", "Requests refused for a fault of their own."),
     "errors": ("errors_total", "counter", "Requests that failed, or broke off, for another's fault."),
     "revalidations": ("revalidations_total", "counter", "Misses that asked the origin about a stale copy."),
+    "left": ("left_total", "counter", "Requests whose viewer went before the end of the answer."),
+    "crashed": ("crashed_total", "counter", "Requests that failed by a mistake of this program."),
     "fills": ("fills_total", "counter", "Fetches from the origin."),
+    "fills_running": ("fills_running", "gauge", "Fetches from the origin under way."),
+    "fills_refused": ("fills_refused_total", "counter", "Fetches refused: too many were under way."),
+    "passing": ("passing", "gauge", "Bodies passed on without being stored, under way."),
+    "passing_refused": ("passing_refused_total", "counter", "Such bodies refused: too many were under way."),
+    "log_lines_dropped": ("log_lines_dropped_total", "counter", "Lines of the access log that were lost."),
     "bytes_sent": ("sent_bytes_total", "counter", "Bytes of bodies sent."),
     "bytes_filled": ("filled_bytes_total", "counter", "Bytes of bodies fetched."),
     "evicted": ("evicted_total", "counter", "Objects that made room for others."),
@@ -38,25 +45,33 @@ _METRICS = {
     "cached_bytes": ("cached_bytes", "gauge", "Bytes in the store."),
     "cache_bytes_max": ("cache_bytes_max", "gauge", "Bytes the store may take."),
     "objects": ("objects", "gauge", "Objects in the store."),
-    "load": ("load_ratio", "gauge", "ResponseRange of the capacity in use, 0 to 1."),
+    "load": ("load_ratio", "gauge", "Part of the capacity in use, 0 to 1."),
 }
 
 
-def statistics(application: Application) -> dict[str, Any]:
+def statistics(application: EdgeApplication) -> dict[str, Any]:
     """What /stats shows."""
-    counters, store = application.counters, application.store
+    edge = application.context
+    counters, store, kinds = edge.counters, edge.store, edge.counters.kinds
     return {
-        "name": application.server.name,
+        "name": edge.server.name,
         "requests": counters.requests,
-        "hits": counters.hits,
-        "misses": counters.misses,
-        "stale": counters.stale,
-        "collapsed": counters.collapsed,
-        "bypasses": counters.bypasses,
-        "refused": counters.refused,
+        "hits": kinds["hit"],
+        "misses": kinds["miss"],
+        "stale": kinds["stale"],
+        "collapsed": kinds["collapsed"],
+        "bypasses": kinds["bypass"],
+        "refused": kinds["refused"],
         "errors": counters.errors,
         "revalidations": counters.revalidations,
-        "fills": application.fills.started_total,
+        "left": counters.left,
+        "crashed": kinds["crashed"],
+        "fills": edge.fills.started_total,
+        "fills_running": edge.fills.shares.taken,
+        "fills_refused": edge.fills.shares.refused_total,
+        "passing": edge.passing.taken,
+        "passing_refused": edge.passing.refused_total,
+        "log_lines_dropped": 0 if edge.access_log is None else edge.access_log.dropped_total,
         "bytes_sent": counters.bytes_sent,
         "bytes_filled": counters.bytes_filled,
         "evicted": store.evicted_total,
@@ -64,11 +79,11 @@ def statistics(application: Application) -> dict[str, Any]:
         "cached_bytes": store.bytes_stored,
         "cache_bytes_max": store.bytes_max,
         "objects": len(store),
-        "load": round(application.load, 6),
+        "load": round(application.context.load, 6),
     }
 
 
-def metrics(application: Application) -> str:
+def metrics(application: EdgeApplication) -> str:
     """What /metrics shows: Prometheus' text format 0.0.4."""
     lines = []
     for key, value in statistics(application).items():
@@ -82,7 +97,7 @@ def metrics(application: Application) -> str:
 class Admin:
     """The application on an edge's admin port. `current` gives the application of the present Snapshot."""
 
-    def __init__(self, current: Callable[[], Application], draining: Callable[[], bool]) -> None:
+    def __init__(self, current: Callable[[], EdgeApplication], draining: Callable[[], bool]) -> None:
         self._current = current
         self._draining = draining
         self._show = administration(
@@ -103,10 +118,10 @@ class Admin:
     def _health(self, query: Mapping[str, str]) -> dict[str, Any]:
         application = self._current()
         return {
-            "name": application.server.name,
-            "load": round(application.load, 6),
+            "name": application.context.server.name,
+            "load": round(application.context.load, 6),
             "draining": self._draining(),
-            "snapshot": application.snapshot.number,
+            "snapshot": application.context.snapshot.number,
         }
 
     async def _order(self, exchange: Exchange, path: str) -> None:
