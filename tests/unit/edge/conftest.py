@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from nearcast.cache.disk import Disk
+from nearcast.edge.fills import BUFFER_BYTES, FillLimits
 from nearcast.edge.program import Edge, start_edge
 from nearcast.model.read import parse_config
 from nearcast.model.snapshot import Snapshot, compile_snapshot
@@ -122,15 +124,29 @@ class Cdn:
     async def start_origin(self) -> None:
         self.origin = await listen_http(self._answer, "127.0.0.1", self.origin_port, clock=lambda: self.now)
 
-    async def start_edge(self, cache_megabytes: int = 1, **limits: Any) -> None:
+    async def start_edge(
+        self,
+        cache_megabytes: int = 1,
+        *,
+        more: str = "",
+        disk: Disk | None = None,
+        fill_limits: FillLimits | None = None,
+        access_log: Callable[[bytes], object] | None = None,
+        **limits: Any,
+    ) -> None:
+        """`more` is more of the configuration; `limits` are the listener's."""
         self.edge = await start_edge(
-            self.snapshot(cache_megabytes=cache_megabytes),
+            self.snapshot(cache_megabytes=cache_megabytes, more=more.format(origin_port=self.origin_port)),
             "ia2",
-            disk=self.disk,
+            disk=disk or self.disk,
             clock=lambda: self.now,
             rng=random.Random(1),
-            client_limits=ClientLimits(connect_seconds=1, head_seconds=1, stall_seconds=1),
+            client_limits=ClientLimits(
+                connect_seconds=1, head_seconds=1, stall_seconds=1, buffer_bytes=BUFFER_BYTES
+            ),
             stream_limits=StreamLimits(**limits),
+            fill_limits=fill_limits,
+            access_log=access_log,
         )
 
     async def end(self) -> None:
@@ -166,12 +182,14 @@ class Cdn:
         return page
 
     # --- the viewer -------------------------------------------------------------------------------
-    def open(self, target: str, method: str = "GET", **fields: str) -> Any:
+    def open(self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str) -> Any:
         named = {"host": "www.movie.test"} | {name.replace("_", "-"): text for name, text in fields.items()}
-        return self.viewer.request(method, (EDGE, self.http_port), target, named)
+        return (viewer or self.viewer).request(method, (EDGE, self.http_port), target, named)
 
-    async def get(self, target: str, method: str = "GET", **fields: str) -> Answer:
-        async with self.open(target, method, **fields) as incoming:
+    async def get(
+        self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str
+    ) -> Answer:
+        async with self.open(target, method, viewer, **fields) as incoming:
             body = await incoming.read(1 << 30)
             return Answer(incoming.head.status, dict(incoming.head.fields), body)
 
