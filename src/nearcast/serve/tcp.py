@@ -215,6 +215,11 @@ class Listener:
         """Whether a newcomer can only be served at the cost of somebody who is being served."""
         return len(self.connections) >= self.connections_max and all(each.busy for each in self.connections)
 
+    def grant(self, limits: StreamLimits) -> None:
+        """Other limits from now on, for those who come."""
+        self.limits = limits
+        self.connections_max = connections_possible(limits.connections_max)
+
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for a newcomer, or can be made."""
         client = connection.client
