@@ -41,13 +41,14 @@ def test_failures_in_a_row_take_a_server_out_and_good_probes_bring_it_back() -> 
 
 def test_a_server_that_drains_is_out_at_once() -> None:
     record = Record()
-    record.withdrew()
+    record.withdrew("drains")
     assert record.condition() == Condition(False, 0.0, "drains")
 
 
 def test_health_pages() -> None:
-    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, False)
-    assert read_health(b'{"load": 7, "draining": true}') == (1.0, True)
+    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, "")
+    assert read_health(b'{"load": 7, "draining": true, "full": true}') == (1.0, "drains")
+    assert read_health(b'{"load": 1, "draining": false, "full": true}') == (1.0, "is full")
 
 
 @pytest.mark.parametrize(
