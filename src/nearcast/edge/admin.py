@@ -1,6 +1,6 @@
 """The administration of an edge: pages for operators and the router's probes, and orders.
 
-GET  /health   name, load, draining, number of the Snapshot
+GET  /health   name, load, draining, full (a newcomer would cost somebody his place), number of the Snapshot
 GET  /stats    what was counted, as JSON
 GET  /metrics  the same for Prometheus
 POST /warm     {"site": "movie", "targets": ["/clock/manifest.mpd"]}
@@ -22,6 +22,7 @@ from nearcast.serve.http_server import Exchange
 from nearcast.serve.metrics import counter, exposition, gauge, program_families
 from nearcast.serve.tcp import Listener
 from nearcast.wire.http.message import HttpFault
+from nearcast.wire.json_text import read_json
 
 # Name below nearcast_edge_, kind, sentence; keys as in /stats.
 _METRICS = {
@@ -82,17 +83,22 @@ def families(application: Application) -> Iterator[Metric]:
 
 
 class Admin:
-    """The application on an edge's admin port. `current` gives the application of the present Snapshot,
-    `listeners` the edge's own by name."""
+    """The application on an edge's admin port.
+
+    `current` gives the application of the present Snapshot; `full` says whether the viewers' listeners are;
+    `listeners` are the edge's own by name.
+    """
 
     def __init__(
         self,
         current: Callable[[], Application],
         draining: Callable[[], bool],
+        full: Callable[[], bool],
         listeners: Callable[[], Mapping[str, Iterable[Listener]]],
     ) -> None:
         self._current = current
         self._draining = draining
+        self._full = full
         self._show = administration(
             {
                 "/health": self._health,
@@ -114,6 +120,7 @@ class Admin:
             "name": application.server.name,
             "load": round(application.load, 6),
             "draining": self._draining(),
+            "full": self._full(),
             "snapshot": application.snapshot.number,
         }
 
@@ -134,6 +141,6 @@ class Admin:
 
 def _json(octets: bytes) -> Any:
     try:
-        return json.loads(octets)
+        return read_json(octets)
     except ValueError as fault:
         raise HttpFault(400, f"an order is JSON: {fault}") from None

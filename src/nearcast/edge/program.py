@@ -47,7 +47,12 @@ class Edge:
         self._fills = Fills(FillDependencies(store, self._upstream, clock, self._counters.filled))
         self._closing: asyncio.Task[None] | None = None
         self.application = self._compiled(snapshot)
-        admin = Admin(lambda: self.application, lambda: self.draining, self.listeners)
+        admin = Admin(
+            lambda: self.application,
+            lambda: self.draining,
+            lambda: any(each.full for each in self._viewers),
+            self.listeners,
+        )
         self._viewers = Listeners(
             partial(listen_http, self.answer, clock=clock, limits=_NO_BODY, stream_limits=stream_limits)
         )

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.deadline import within
 from nearcast.serve.http_upstream import UpstreamConnection
 from nearcast.serve.limits import ClientLimits
 from nearcast.wire.addresses import endpoint_text
@@ -138,13 +139,13 @@ class HttpClient:
         limits = self._limits
         local = None if self._local_address is None else (self._local_address, 0)
         try:
-            async with asyncio.timeout(limits.connect_seconds):
+            async with within(limits.connect_seconds):
                 _, connection = await loop.create_connection(
                     lambda: UpstreamConnection(address, limits), *address, local_addr=local
                 )
         except TimeoutError:
             sentence = f"no connection within {limits.connect_seconds:g} s"
-            raise UpstreamFault(endpoint_text(*address), sentence) from None
+            raise UpstreamFault(endpoint_text(*address), sentence, timed_out=True) from None
         except OSError as fault:
             sentence = (fault.strerror or str(fault)).lower()
             raise UpstreamFault(endpoint_text(*address), f"no connection: {sentence}") from fault

@@ -54,6 +54,7 @@ class Host(Machine):
         self._random: random.Random | None = None
         self._program: Program | None = None
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
+        self._failed: BaseException | None = None
         self._clock_from = 0.0
         self._clock_base = EPOCH
         self._clock_rate = 1.0
@@ -88,7 +89,9 @@ class Host(Machine):
         return self._running
 
     def fallen(self) -> BaseException | None:
-        """What the program given to `start` has ended with, if it has."""
+        """What the program given to `start` has ended with, if it has, be it running again or not."""
+        if self._failed is not None:
+            return self._failed
         task = self._running
         return task.exception() if task is not None and task.done() and not task.cancelled() else None
 
@@ -158,6 +161,13 @@ class Host(Machine):
         self._history.add((self._loop.time(), "restart", self.name))
         if self._program is not None:
             self.start(self._program)
+
+    def fail(self, fault: BaseException) -> None:
+        """End the program by a failed assertion, and start it again, as a worker's supervisor does."""
+        if self._program is not None:
+            self._failed = fault
+            if self.up:
+                self.restart()
 
     def hang(self, seconds: float) -> None:
         """Run nothing of the program for so long."""
