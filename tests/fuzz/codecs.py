@@ -164,7 +164,7 @@ def _name(octets: bytes) -> None:
 
 
 def _lines(octets: bytes) -> None:
-    lines = Lines(line_bytes_max=1 << 20)
+    lines = Lines(line_bytes_max=1 << 22)
     for at in range(0, len(octets), 7):
         lines.received(octets[at : at + 7])
     lines.quiet()

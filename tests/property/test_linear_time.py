@@ -30,30 +30,13 @@ LONG_BYTES = 2 * 1024 * 1024
 Family = tuple[str, Callable[[], bytes]]
 
 PLACES_MAX = 4
-UNITS = (
-    b" ",
-    b"\t",
-    b",",
-    b'"',
-    b"\\",
-    b"a",
-    b"0",
-    b"=",
-    b"\r\n",
-    b'\\"',
-    b',"',
-    b'a="',
-    b"a=,",
-    b"/",
-    b"%41",
-    b";a",
-)
+UNITS = (b" ", b"\t", b",", b'"', b"\\", b"a", b"=", b"\r\n", b'\\"', b',"', b'a="', b"%41")
 BINARY_UNITS = (b"\0", b"\1a", b"\x3f", b"\xc0\x0c", b"\xff", b"\xc0")
 BINARY = {"dns-query", "dns-reply", "dns-name", "packet", "film-seconds"}
 UNITS_OF = {
     "lines": (b"a", b"\n", b"\xff"),
     "head-in-pieces": (b"a", b"\r", b"\r\n"),
-    "dash": (*UNITS[:8], b"<a>", b"<a/>", b"<S d='1'/>", b"&lt;", b"$Number$", b" a=''", b"<!--", b"]]>"),
+    "dash": (*UNITS[:7], b"<a>", b"<a/>", b"<S d='1'/>", b"&lt;", b"$Number$", b" a=''", b"<!--", b"]]>"),
     "zone": (b" ", b"a", b"a. A 192.0.2.1\n", b'"'),
 }
 
@@ -81,6 +64,8 @@ _REQUEST = "GET / HTTP/1.1\r\nHost: a\r\n"
 
 # Codec; what the members are; what comes before them; a member ({}: its number); what comes behind; how many.
 MANY = (
+    ("hls-master", "blanks before a quote", "#EXTM3U\n#EXT-X-MEDIA:A=", " ", '"', REPEATED_BYTES),
+    ("cache-control", "blanks before a quote", "max-age=", " ", '"', REPEATED_BYTES),
     ("hls-master", "attributes", "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO", ",A{}=1", "", None),
     ("hls-master", "quoted attributes", "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO", ',A{}="1"', "", None),
     ("hls-master", "variants", "#EXTM3U\n", "#EXT-X-STREAM-INF:BANDWIDTH=1\nv{}\n", "", None),
@@ -88,7 +73,8 @@ MANY = (
     ("hls-media", "maps", "#EXTM3U\n", '#EXT-X-MAP:URI="i"\n', "", None),
     ("dash", "representations", _MPD + _SET + _TEMPLATE, _REPRESENTATION, _END, None),
     ("dash", "sets", _MPD, _SET + _TEMPLATE + _REPRESENTATION + "</AdaptationSet>", "</Period></MPD>", None),
-    ("dash", "elements to look behind", _MPD + _SET + "<a/>" * 200_000 + _TEMPLATE, _REPRESENTATION, _END, 900),
+    ("dash", "elements to look behind", _MPD + _SET + "<a/>" * 200_000 + _TEMPLATE,
+     _REPRESENTATION, _END, 900),
     ("dash", "a long value for many", f'{_MPD}<AdaptationSet mimeType="video{" " * 8000}">{_TEMPLATE}',
      _REPRESENTATION, _END, None),
     ("dash", "names of a long namespace", f'<x:MPD xmlns:x="{"u" * 1_000_000}">', "<x:a/>", "", None),
@@ -112,7 +98,7 @@ MANY = (
     ("conditions", "tags", "", '"a",', "", 50_000),
     ("conditions", "what is no tag", '"a"', ',   ,"a"', "x", 50_000),
     ("bandwidth", "steps", "", "{} 800k\n", "", 50_000),
-    ("lines", "octets of one line", "", "a", "", LONG_BYTES // 2),
+    ("lines", "octets of one line", "", "a", "", None),
     ("film-seconds", "boxes", "", "\0\0\0\x08free", "", None),
 )  # fmt: skip
 
@@ -193,5 +179,6 @@ def test_many_members(
     assert stopped_at(BY_NAME[codec], [(members, lambda: _many(before, member, after, count))]) == ""
 
 
-def test_records_that_follow_one_chain_of_pointers() -> None:
+def test_records_that_follow_one_chain_of_pointers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.CPU_SECONDS_MAX", 1.0)  # 64 KiB are the most there can be: milliseconds
     assert stopped_at(BY_NAME["dns-query"], [("chain", _chained_query)]) == ""
