@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from urllib.parse import quote, urljoin, urlsplit
 
 from nearcast.model.faults import OperatorFault
+from nearcast.wire.addresses import HTTP_PORT, authority_text
 
-HTTP_PORT = 80
 HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 URL_CHARS_MAX = 8192
 HOST_CHARS_MAX = 253  # RFC 1035 2.3.4; a name in other scripts is longer in ASCII, never shorter
@@ -54,8 +54,7 @@ class Url:
     @property
     def authority(self) -> str:
         """The value of the Host field: the port only where it is not the usual one."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == HTTP_PORT else f"{host}:{self.port}"
+        return authority_text(self.host, self.port)
 
     def __str__(self) -> str:
         return f"http://{self.authority}{self.target}"

@@ -39,12 +39,12 @@ from nearcast.resolver.rrset_cache import (
     TTL_SECONDS_MAX,
     Clients,
     Kept,
-    Network,
     RRsetCache,
     audience_of,
 )
 from nearcast.resolver.trace import TraceStep
 from nearcast.serve.dns_client import DnsClient
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import ROOT, lineage, name_text, parent, read_name
 from nearcast.wire.dns.rrset import RRset
@@ -120,7 +120,7 @@ class Recursion:
         self._zones: Expiring[bytes, Servers] = Expiring(ZONES_KEPT_MAX)
         self._avoid: Expiring[str, bool] = Expiring(AVOIDED_MAX)
 
-    def known(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved | None:
+    def known(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> Resolved | None:
         """The outcome when the cache alone holds all of it; nothing happens when it does not."""
         chain: list[Kept] = []
         steps: list[TraceStep] = []
@@ -137,7 +137,7 @@ class Recursion:
             name = target
         return None
 
-    async def resolve(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved:
+    async def resolve(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> Resolved:
         """Find the answer. Raises Failed."""
         chain: list[Kept] = []
         for _ in range(CHAIN_MAX):
@@ -154,7 +154,7 @@ class Recursion:
             name = target
         raise Failed(f"more than {CHAIN_MAX} CNAMEs in a row")
 
-    async def _descend(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> list[Kept]:
+    async def _descend(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> list[Kept]:
         """Ask from the nearest zone that is known on downward until one answers or denies."""
         # DS is the only type that the parent knows and the child does not (RFC 4035 4.2).
         servers = self._nearest(parent(name) if rdtype == Type.DS and name != ROOT else name)
@@ -174,7 +174,7 @@ class Recursion:
         return self._roots
 
     async def _ask_zone(
-        self, servers: Servers, name: bytes, rdtype: int, subnet: Network | None, work: Work
+        self, servers: Servers, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work
     ) -> tuple[Answer | Denial | Referral, Clients]:
         """Put the question to one server of the zone after the other until one helps."""
         if servers.zone == ROOT:
@@ -220,7 +220,7 @@ class Recursion:
         return found
 
     async def _ask(
-        self, zone: bytes, address: str, name: bytes, rdtype: int, subnet: Network | None, work: Work
+        self, zone: bytes, address: str, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work
     ) -> tuple[Meaning, int | None]:
         """One question to one server, as a step of the trace."""
         if work.queries >= QUERIES_MAX:
@@ -282,7 +282,7 @@ def _alias(kept: Kept, rdtype: int) -> bytes | None:
     return read_name(kept.records.rdatas[0], 0)[0]
 
 
-def _remembered(name: bytes, rdtype: int, subnet: Network | None, kept: Kept) -> TraceStep:
+def _remembered(name: bytes, rdtype: int, subnet: IpNetwork | None, kept: Kept) -> TraceStep:
     return TraceStep("", "cache", _asked(name, rdtype), _shown(subnet), kept.text, 0.0)
 
 
@@ -294,5 +294,5 @@ def type_text(rdtype: int) -> str:
     return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype))
 
 
-def _shown(subnet: Network | None) -> str | None:
+def _shown(subnet: IpNetwork | None) -> str | None:
     return None if subnet is None else str(subnet)

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Type
 from nearcast.wire.dns.rrset import RRset
-
-Network = IPv4Network | IPv6Network
 
 KEPT_MAX = 20_000
 BYTES_MAX = 64 * 1024 * 1024  # as `Kept.bytes` counts them
@@ -35,7 +33,7 @@ class Unlocated(Enum):
     UNNAMED = "an answer to a question that carried no client subnet"
 
 
-Clients = Unlocated | Network
+Clients = Unlocated | IpNetwork
 EVERYONE, UNNAMED = Unlocated.EVERYONE, Unlocated.UNNAMED
 
 
@@ -51,7 +49,7 @@ class Kept(NamedTuple):
 
     def scope(self) -> int:
         """The ECS scope to tell whoever asks (RFC 7871 7.2.1)."""
-        return self.audience.prefixlen if isinstance(self.audience, IPv4Network | IPv6Network) else 0
+        return self.audience.prefixlen if isinstance(self.audience, IpNetwork) else 0
 
     def ttl(self, now: float) -> int:
         return max(0, round(self.until - now))
@@ -71,7 +69,7 @@ _ENTRY_BYTES = 1000
 _OBJECT_BYTES = 41  # a `bytes` object and the reference to it
 
 
-def audience_of(subnet: Network | None, scope: int | None) -> Clients:
+def audience_of(subnet: IpNetwork | None, scope: int | None) -> Clients:
     """Whom an answer holds for that was asked with `subnet` and came back with ECS `scope`.
 
     `scope` is None when the answer had no client subnet: that authority does not look at clients. A
@@ -97,7 +95,7 @@ class RRsetCache:
     def __len__(self) -> int:
         return self._count
 
-    def find(self, name: bytes, rdtype: int, subnet: Network | None, now: float) -> Kept | None:
+    def find(self, name: bytes, rdtype: int, subnet: IpNetwork | None, now: float) -> Kept | None:
         """What is known about `name` for clients in `subnet`: its records, its CNAME, or its denial."""
         for each in (rdtype, Type.CNAME, ALL_TYPES):
             audiences = self._kept.get((name, each))
@@ -131,7 +129,7 @@ class RRsetCache:
             self.bytes -= audiences.pop(each).bytes
 
 
-def _for(audiences: dict[Clients, Kept], subnet: Network | None, now: float) -> Kept | None:
+def _for(audiences: dict[Clients, Kept], subnet: IpNetwork | None, now: float) -> Kept | None:
     """The entry for clients in `subnet`; the longest prefix knows best, then what is for everyone."""
     if subnet is None:
         kept = audiences.get(UNNAMED)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from ipaddress import IPv4Network, IPv6Network
 
 import dns.edns
 import dns.exception
@@ -27,15 +26,13 @@ import dns.rcode
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.wire.addresses import IpNetwork, ServerAddress, endpoint_text
 from nearcast.wire.dns.message import UDP_BYTES_MAX
 
 CASE_SECONDS = 0.2  # how long the true reply may still take when one came in another case
 
 # The rcodes of a server that may not have read the question, and so may leave it out.
 _WITHOUT_QUESTION = (dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED)
-
-ServerAddress = tuple[str, int]
-Subnet = IPv4Network | IPv6Network
 
 
 class DnsClient:
@@ -54,7 +51,7 @@ class DnsClient:
         name: str | dns.name.Name,
         rdtype: str | int,
         *,
-        client_subnet: Subnet | None = None,
+        client_subnet: IpNetwork | None = None,
         recursion: bool = True,
         try_seconds: float = 1.0,
         tries: int = 3,
@@ -87,7 +84,7 @@ class DnsClient:
         self,
         name: str | dns.name.Name,
         rdtype: str | int,
-        subnet: Subnet | None,
+        subnet: IpNetwork | None,
         recursion: bool,
         mixed_case: bool,
     ) -> dns.message.QueryMessage:
@@ -229,4 +226,4 @@ def _subnet(option: dns.edns.ECSOption) -> tuple[int, int, bytes]:
 
 
 def _called(server: ServerAddress) -> str:
-    return f"name server {server[0]}:{server[1]}"
+    return f"name server {endpoint_text(*server)}"

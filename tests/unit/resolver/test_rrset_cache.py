@@ -13,10 +13,10 @@ from nearcast.resolver.rrset_cache import (
     UNNAMED,
     Clients,
     Kept,
-    Network,
     RRsetCache,
     audience_of,
 )
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import wire_name
 from nearcast.wire.dns.rrset import compile_rrset
@@ -34,7 +34,7 @@ def denial(rcode: Rcode = Rcode.NOERROR) -> Kept:
 
 
 def found(
-    cache: RRsetCache, subnet: Network | None = None, now: float = 0.0, rdtype: int = Type.A
+    cache: RRsetCache, subnet: IpNetwork | None = None, now: float = 0.0, rdtype: int = Type.A
 ) -> str | None:
     hit = cache.find(NAME, rdtype, subnet, now)
     return hit and hit.text
@@ -97,7 +97,7 @@ def test_an_answer_by_the_resolvers_own_place_is_not_for_clients_that_named_thei
         (IOWA, 32, IOWA),  # trusted no further than the question went
     ],
 )
-def test_whom_an_answer_holds_for(subnet: Network | None, scope: int | None, audience: Clients) -> None:
+def test_whom_an_answer_holds_for(subnet: IpNetwork | None, scope: int | None, audience: Clients) -> None:
     assert audience_of(subnet, scope) == audience
 
 

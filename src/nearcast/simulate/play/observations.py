@@ -63,7 +63,7 @@ class Request:
     @property
     def over(self) -> bool:
         """Answered, broken off, or its connection or its server is gone."""
-        return self.exchange.answered or self.exchange._connection.gone or self._life.dead
+        return self.exchange.answered or self.exchange.channel.gone or self._life.dead
 
     @property
     def moves(self) -> tuple[int, int]:
@@ -73,18 +73,18 @@ class Request:
     @property
     def waits_for_peer(self) -> bool:
         """It is the peer that holds it up, or its own host, which hangs."""
-        return self._life.frozen or not self.exchange._connection.peer_reads
+        return self._life.frozen or not self.exchange.channel.peer_reads
 
     @property
     def connection(self) -> int:
         """The number of the connection it came over."""
-        here: Endpoint = self.exchange._connection.transport  # type: ignore[assignment]
+        here: Endpoint = self.exchange.channel.transport  # type: ignore[attr-defined] # HTTP/1.1: a connection
         return here.number
 
     @property
     def still_receiving(self) -> bool:
         """Whoever asked has not got all that was sent over this connection, and still wants it."""
-        here: Endpoint = self.exchange._connection.transport  # type: ignore[assignment]
+        here: Endpoint = self.exchange.channel.transport  # type: ignore[attr-defined] # HTTP/1.1: a connection
         there = here.flow.receiver
         if self._life.dead or there.closed or there.incarnation.dead:
             return False

@@ -12,10 +12,11 @@ is `None`, that is, silence.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from struct import Struct, error
 from typing import NamedTuple
 
+from nearcast.wire.addresses import IpAddress, IpNetwork
 from nearcast.wire.dns.codes import (
     AA,
     CD,
@@ -64,14 +65,14 @@ class ClientSubnet(NamedTuple):
     address: bytes
 
     @property
-    def first(self) -> IPv4Address | IPv6Address:
+    def first(self) -> IpAddress:
         """The first address of the subnet."""
         if self.family == 2:
             return IPv6Address(self.address.ljust(16, b"\0"))
         return IPv4Address(self.address.ljust(4, b"\0"))
 
     @property
-    def network(self) -> IPv4Network | IPv6Network:
+    def network(self) -> IpNetwork:
         return ip_network((self.first, self.source))
 
     def option(self, scope: int) -> bytes:
