@@ -190,7 +190,7 @@ class Cdn:
             return Answer(incoming.head.status, dict(incoming.head.fields), body)
 
     async def admin(self, method: str, path: str, order: Any = None) -> Any:
-        body = b"" if order is None else json.dumps(order).encode()
+        body = order if isinstance(order, bytes) else b"" if order is None else json.dumps(order).encode()
         address = (EDGE, self.admin_port)
         async with self.viewer.request(method, address, path, {"host": "ia2"}, body) as incoming:
             text = (await incoming.read(1 << 20)).decode()
