@@ -12,17 +12,16 @@ from nearcast.edge.counters import Counters
 from nearcast.edge.fills import Fills
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
-from nearcast.model.snapshot import Server, Site, Snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Site
+from nearcast.wire.addresses import address_text
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeContext:
-    """`server` is this edge in `snapshot`; `passing` are places for bodies that are not stored; `clock` gives
-    wall time (Unix seconds)."""
+    """`passing` are places for bodies that are not stored; `clock` gives wall time (Unix seconds)."""
 
-    snapshot: Snapshot
-    server: Server
+    snapshot: EdgeSnapshot
     store: Store
     fills: Fills
     passing: Shares
@@ -30,23 +29,31 @@ class EdgeContext:
     counters: Counters
     clock: Callable[[], float]
     access_log: AccessLog | None = None
+    own_hosts: frozenset[str] = field(init=False)
     askings: Askings = field(init=False)
     hit: str = field(init=False)  # our Cache-Status of a hit, as far as it is always the same
 
     def __post_init__(self) -> None:
         set_once = object.__setattr__
+        server = self.snapshot.server
+        addresses = (address_text(each) for each in (*server.addresses, *server.listen))
+        set_once(self, "own_hosts", frozenset((server.host, "", *addresses)))
         set_once(self, "askings", Askings(self._site_of, self.upstream.was_here))
-        set_once(self, "hit", encode_cache_status(CacheStatus(self.server.host, hit=True)))
+        set_once(self, "hit", encode_cache_status(CacheStatus(server.host, hit=True)))
+
+    @property
+    def host(self) -> str:
+        """Our own name."""
+        return self.snapshot.server.host
 
     @property
     def load(self) -> float:
         """The part of the server's capacity in use, 0 to 1."""
-        return self.counters.load_meter.load(self.server.capacity_bits_per_second)
+        return self.counters.load_meter.load(self.snapshot.server.capacity_bits_per_second)
 
     def _site_of(self, host: str) -> Site | None:
         """Whose content a host is about; our own name or address means the only site there is."""
         site = self.snapshot.site_for(host)
-        server = self.server
-        if site is None and host in (server.host, server.address, f"[{server.address}]", ""):
+        if site is None and host in self.own_hosts:
             return self.snapshot.sole_site
         return site

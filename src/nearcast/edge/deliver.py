@@ -12,9 +12,9 @@ from typing import Any
 
 from nearcast.cache.body import Body, BodyBroken
 from nearcast.edge.context import EdgeContext
-from nearcast.edge.fill import OPEN_TO_ALL
 from nearcast.edge.request_state import RequestState
 from nearcast.edge.response_range import ResponseRange
+from nearcast.wire.http.cross_origin import OPEN_TO_ALL
 from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.message import Fields
 

@@ -31,16 +31,10 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import Site
 from nearcast.serve.http_client import Incoming
 from nearcast.wire.http.conditions import weakly_equal
+from nearcast.wire.http.cross_origin import OPEN_TO_ALL
 from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.message import Fields
 
-# What every viewer gets unless the origin says otherwise: players run on pages of other hosts.
-OPEN_TO_ALL = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "age, cache-status, content-length, content-range, date, etag, "
-    "server-timing, via",
-    "timing-allow-origin": "*",
-}
 # Of one passage, not of the object: passed on with a fill, not stored with it.
 _PASSING = ("age", "cache-status", "server-timing", "set-cookie")
 

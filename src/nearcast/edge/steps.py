@@ -19,7 +19,7 @@ from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.key import cache_key, normal_target
 from nearcast.edge.context import EdgeContext
 from nearcast.edge.deliver import Later, deliver, fail, refuse
-from nearcast.edge.fill import OPEN_TO_ALL, Fill, FillRequest
+from nearcast.edge.fill import Fill, FillRequest
 from nearcast.edge.outcome import Kind
 from nearcast.edge.request_state import RequestState
 from nearcast.edge.response_range import ResponseRange, response_range
@@ -29,19 +29,11 @@ from nearcast.edge.upstream import timed_out
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_channel import NO_FIELDS
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
+from nearcast.wire.http.cross_origin import METHODS, PREFLIGHT
 from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.message import Fields
 
-_ALLOW = "GET, HEAD, OPTIONS"
-_PREFLIGHT = FieldBlock(
-    {
-        **OPEN_TO_ALL,
-        "allow": _ALLOW,
-        "access-control-allow-methods": _ALLOW,
-        "access-control-allow-headers": "*",
-        "access-control-max-age": "86400",
-    }
-)
+_PREFLIGHT = FieldBlock(PREFLIGHT)
 _RETRY_SOON = {"retry-after": "1"}
 
 
@@ -63,7 +55,7 @@ def check_method(edge: EdgeContext, state: RequestState) -> StepResult:
         state.outcome.kind = "preflight"
         state.exchange.respond(204, _PREFLIGHT)
     else:
-        refuse(state, 405, f"Only {_ALLOW} are understood here.", {"allow": _ALLOW})
+        refuse(state, 405, f"Only {METHODS} are understood here.", {"allow": METHODS})
     return ANSWERED
 
 
@@ -206,7 +198,7 @@ async def _from_fill(
         outcome.kind = "collapsed"
     else:
         outcome.revalidated = reason == "stale"
-    report = CacheStatus(edge.server.host, fwd=reason, fwd_status=fill.origin_status, collapsed=collapsed)
+    report = CacheStatus(edge.host, fwd=reason, fwd_status=fill.origin_status, collapsed=collapsed)
     later: StepResult
     if fill.refused:
         fail(state, 503, "Too much is passing through at the moment.", _RETRY_SOON)

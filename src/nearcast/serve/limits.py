@@ -9,12 +9,15 @@ from dataclasses import dataclass
 class StreamLimits:
     """Bounds of one TCP listener.
 
-    `idle_seconds`: a connection on which nothing is received and nothing leaves is closed after it.
+    `connections_max`: fewer where the process may not open as many files (`serve.descriptors`). A client is
+    an IPv4 address or an IPv6 /64 network. `idle_seconds`: a connection is closed after it when nothing whole
+    (a question, a request, a line) is received and nothing leaves.
     `write_buffer_bytes`: more unsent bytes than this pause the reading from that peer, so that a slow
     reader costs bounded memory.
     """
 
     connections_max: int = 10_000
+    connections_per_client_max: int = 2_500
     idle_seconds: float = 30.0
     write_buffer_bytes: int = 256 * 1024
 
@@ -32,7 +35,11 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """Bounds of one client. Seconds without progress, not in total: a film takes hours."""
+    """Bounds of one client.
+
+    `head_seconds` and `head_bytes_max` are of all that comes before the body, interim responses included.
+    `stall_seconds` is without progress, not in total: a film takes hours.
+    """
 
     connect_seconds: float = 3.0
     head_seconds: float = 10.0

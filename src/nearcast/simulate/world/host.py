@@ -21,14 +21,12 @@ import os
 import random
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from nearcast.simulate.world.addresses import canonical
 from nearcast.simulate.world.disk import DiskShape, VirtualDisk
-from nearcast.simulate.world.incarnation import CURRENT, Incarnation
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.network import Network
+from nearcast.simulate.world.incarnation import CURRENT, Incarnation, Machine
+from nearcast.simulate.world.network import Network
 
 T = TypeVar("T")
 Program = Callable[["Host"], Coroutine[Any, Any, object]]
@@ -40,16 +38,13 @@ _OUTER: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.Con
 )
 
 
-class Host:
+class Host(Machine):
     """One machine of the world."""
 
     def __init__(
         self, seed: int, network: Network, name: str, addresses: tuple[str, ...], disk: DiskShape
     ) -> None:
-        self.name = name
-        self.addresses = tuple(canonical(each) for each in addresses)
-        self.up = True
-        self.incarnation = Incarnation(self)
+        super().__init__(name, tuple(canonical(each) for each in addresses))
         self._seed = seed
         self._network = network
         self._loop = network.loop
@@ -59,6 +54,7 @@ class Host:
         self._random: random.Random | None = None
         self._program: Program | None = None
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
+        self._failed: BaseException | None = None
         self._clock_from = 0.0
         self._clock_base = EPOCH
         self._clock_rate = 1.0
@@ -93,7 +89,9 @@ class Host:
         return self._running
 
     def fallen(self) -> BaseException | None:
-        """What the program given to `start` has ended with, if it has."""
+        """What the program given to `start` has ended with, if it has, be it running again or not."""
+        if self._failed is not None:
+            return self._failed
         task = self._running
         return task.exception() if task is not None and task.done() and not task.cancelled() else None
 
@@ -163,6 +161,13 @@ class Host:
         self._history.add((self._loop.time(), "restart", self.name))
         if self._program is not None:
             self.start(self._program)
+
+    def fail(self, fault: BaseException) -> None:
+        """End the program by a failed assertion, and start it again, as a worker's supervisor does."""
+        if self._program is not None:
+            self._failed = fault
+            if self.up:
+                self.restart()
 
     def hang(self, seconds: float) -> None:
         """Run nothing of the program for so long."""
