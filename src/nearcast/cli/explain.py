@@ -14,6 +14,7 @@ from nearcast.cli.watch import read_resolver
 from nearcast.model.faults import OperatorFault, UpstreamFault
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.loop import run
+from nearcast.wire.addresses import authority_text
 from nearcast.wire.json_text import read_json
 
 ANSWER_BYTES_MAX = 1024 * 1024
@@ -67,7 +68,7 @@ async def ask_router(router: tuple[str, int], host: str, client: str) -> dict[st
     http = HttpClient()
     target = f"/explain?name={quote(host)}&client={quote(client)}"
     try:
-        async with http.request("GET", router, target, {"host": f"{router[0]}:{router[1]}"}) as incoming:
+        async with http.request("GET", router, target, {"host": authority_text(*router)}) as incoming:
             answer = await incoming.read(ANSWER_BYTES_MAX)
             if incoming.head.status != 200:
                 raise OperatorFault(answer.decode(errors="replace").strip())

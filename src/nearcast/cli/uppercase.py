@@ -31,6 +31,7 @@ from nearcast.uppercase.client import (
     Unanswered,
 )
 from nearcast.uppercase.server import Uppercase, start_uppercase
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.packet import Field, explain
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Host = Annotated[str, typer.Option(help="ServerAddress or name; IPv6 works, too.")]
+Host = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, one document per reply.")]
 
@@ -88,7 +89,9 @@ def _say_where(host: str, port: int, workers: int, as_json: bool) -> None:
         say_json({"host": host, "port": port, "transports": ["udp", "tcp"], "workers": workers})
         return
     by = f", {workers} workers" if workers > 1 else ""
-    say(f"[bold]uppercase[/] answers on {escape(_place(host, port))}, UDP and TCP{by} · Ctrl-C ends it")
+    say(
+        f"[bold]uppercase[/] answers on {escape(endpoint_text(host, port))}, UDP and TCP{by} · Ctrl-C ends it"
+    )
     say(f"  try: nearcast uppercase ask --host {escape(host)} --port {port} hello")
     sys.stdout.flush()
 
@@ -115,13 +118,13 @@ def ask(
     """
     if udp + tcp + raw > 1:
         fail("--udp, --tcp and --raw exclude one another", "choose one", USAGE)
-    server, patience = (host, port), RetryPolicy(timeout, tries)
+    server, retry = (host, port), RetryPolicy(timeout, tries)
     asker: Asker
     if tcp:
-        asker = TcpAsker(server, patience, time.perf_counter)
+        asker = TcpAsker(server, retry, time.perf_counter)
     else:
         kind = RawAsker if raw else UdpAsker
-        asker = kind(server, patience, time.perf_counter, lambda tried: _say_lost(tried, patience))
+        asker = kind(server, retry, time.perf_counter, lambda tried: _say_lost(tried, retry))
     transport = "tcp" if tcp else "raw" if raw else "udp"
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -172,10 +175,10 @@ def _typed() -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def _say_lost(tried: int, patience: RetryPolicy) -> None:
-    if tried < patience.tries:
-        again = f"datagrams may be lost, so it is sent again ({tried + 1} of {patience.tries})"
-        err.print(f"nearcast: no reply within {patience.seconds:g} s; {again}")
+def _say_lost(tried: int, retry: RetryPolicy) -> None:
+    if tried < retry.tries:
+        again = f"datagrams may be lost, so it is sent again ({tried + 1} of {retry.tries})"
+        err.print(f"nearcast: no reply within {retry.seconds:g} s; {again}")
 
 
 def _show_packet(fields: list[Field]) -> None:
@@ -190,7 +193,7 @@ def _document(text: bytes, reply: Reply, transport: str) -> dict[str, Any]:
         "reply": reply.octets.decode(errors="replace"),
         "error": is_error(reply.octets),
         "transport": transport,
-        "server": _place(*reply.server),
+        "server": endpoint_text(*reply.server),
         "tries": reply.tries,
         "seconds": round(reply.seconds, 6),
     }
@@ -206,7 +209,3 @@ def _harmless(octets: bytes) -> str:
     """`octets` for a terminal, which a server must not be able to command."""
     text = octets.decode(errors="replace")
     return "".join(each if each.isprintable() or each in "\n\t" else repr(each)[1:-1] for each in text)
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,84 +10,106 @@ POST /purge    the same, or {"site": "movie", "all": true}
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
-from nearcast.edge.application import Application
+from prometheus_client.metrics_core import Metric
+
+from nearcast.edge.application import EdgeApplication
 from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
+from nearcast.serve.metrics import counter, exposition, gauge, program_families
+from nearcast.serve.tcp import Listener
 from nearcast.wire.http.message import HttpFault
 from nearcast.wire.json_text import read_json
 
 # Name below nearcast_edge_, kind, sentence; keys as in /stats.
 _METRICS = {
-    "requests": ("requests_total", "counter", "Requests for content."),
-    "hits": ("hits_total", "counter", "Requests answered from the store, fresh."),
-    "misses": ("misses_total", "counter", "Requests that began a fill and waited for it."),
-    "stale": ("stale_total", "counter", "Requests answered from the store beyond its lifetime."),
-    "collapsed": ("collapsed_total", "counter", "Requests that shared a fill already under way."),
-    "bypasses": ("bypasses_total", "counter", "Requests passed to the origin for one viewer alone."),
-    "refused": ("refused_total", "counter", "Requests refused for a fault of their own."),
-    "errors": ("errors_total", "counter", "Requests that failed, or broke off, for another's fault."),
-    "revalidations": ("revalidations_total", "counter", "Misses that asked the origin about a stale copy."),
-    "fills": ("fills_total", "counter", "Fetches from the origin."),
-    "bytes_sent": ("sent_bytes_total", "counter", "Bytes of bodies sent."),
-    "bytes_filled": ("filled_bytes_total", "counter", "Bytes of bodies fetched."),
-    "evicted": ("evicted_total", "counter", "Objects that made room for others."),
-    "disk_faults": ("disk_faults_total", "counter", "Operations of the store's disk that failed."),
-    "cached_bytes": ("cached_bytes", "gauge", "Bytes in the store."),
-    "cache_bytes_max": ("cache_bytes_max", "gauge", "Bytes the store may take."),
-    "objects": ("objects", "gauge", "Objects in the store."),
-    "load": ("load_ratio", "gauge", "ResponseRange of the capacity in use, 0 to 1."),
+    "requests": ("requests_total", counter, "Requests for content."),
+    "hits": ("hits_total", counter, "Requests answered from the store, fresh."),
+    "misses": ("misses_total", counter, "Requests that began a fill and waited for it."),
+    "stale": ("stale_total", counter, "Requests answered from the store beyond its lifetime."),
+    "collapsed": ("collapsed_total", counter, "Requests that shared a fill already under way."),
+    "bypasses": ("bypasses_total", counter, "Requests passed to the origin for one viewer alone."),
+    "refused": ("refused_total", counter, "Requests refused for a fault of their own."),
+    "errors": ("errors_total", counter, "Requests that failed, or broke off, for another's fault."),
+    "revalidations": ("revalidations_total", counter, "Misses that asked the origin about a stale copy."),
+    "left": ("left_total", counter, "Requests whose viewer went before the end of the answer."),
+    "crashed": ("crashed_total", counter, "Requests that failed by a mistake of this program."),
+    "fills": ("fills_total", counter, "Fetches from the origin."),
+    "fills_running": ("fills_running", gauge, "Fetches from the origin under way."),
+    "fills_refused": ("fills_refused_total", counter, "Fetches refused: too many were under way."),
+    "passing": ("passing", gauge, "Bodies passed on without being stored, under way."),
+    "passing_refused": ("passing_refused_total", counter, "Such bodies refused: too many were under way."),
+    "log_lines_dropped": ("log_lines_dropped_total", counter, "Lines of the access log that were lost."),
+    "bytes_sent": ("sent_bytes_total", counter, "Bytes of bodies sent."),
+    "bytes_filled": ("filled_bytes_total", counter, "Bytes of bodies fetched."),
+    "dropped": ("dropped_total", counter, "Files of the store that were no whole objects."),
+    "evicted": ("evicted_total", counter, "Objects that made room for others."),
+    "disk_faults": ("disk_faults_total", counter, "Operations of the store's disk that failed."),
+    "cached_bytes": ("cached_bytes", gauge, "Bytes in the store."),
+    "cache_bytes_max": ("cache_bytes_max", gauge, "Bytes the store may take."),
+    "objects": ("objects", gauge, "Objects in the store."),
+    "load": ("load_ratio", gauge, "Part of the capacity in use, 0 to 1."),
 }
 
 
-def statistics(application: Application) -> dict[str, Any]:
+def statistics(application: EdgeApplication) -> dict[str, Any]:
     """What /stats shows."""
-    counters, store = application.counters, application.store
+    edge = application.context
+    counters, store, kinds = edge.counters, edge.store, edge.counters.kinds
     return {
-        "name": application.server.name,
+        "name": edge.server.name,
         "requests": counters.requests,
-        "hits": counters.hits,
-        "misses": counters.misses,
-        "stale": counters.stale,
-        "collapsed": counters.collapsed,
-        "bypasses": counters.bypasses,
-        "refused": counters.refused,
+        "hits": kinds["hit"],
+        "misses": kinds["miss"],
+        "stale": kinds["stale"],
+        "collapsed": kinds["collapsed"],
+        "bypasses": kinds["bypass"],
+        "refused": kinds["refused"],
         "errors": counters.errors,
         "revalidations": counters.revalidations,
-        "fills": application.fills.started_total,
+        "left": counters.left,
+        "crashed": kinds["crashed"],
+        "fills": edge.fills.started_total,
+        "fills_running": edge.fills.shares.taken,
+        "fills_refused": edge.fills.shares.refused_total,
+        "passing": edge.passing.taken,
+        "passing_refused": edge.passing.refused_total,
+        "log_lines_dropped": 0 if edge.access_log is None else edge.access_log.dropped_total,
         "bytes_sent": counters.bytes_sent,
         "bytes_filled": counters.bytes_filled,
         "evicted": store.evicted_total,
+        "dropped": store.dropped_total,
         "disk_faults": store.faults_total,
         "cached_bytes": store.bytes_stored,
         "cache_bytes_max": store.bytes_max,
         "objects": len(store),
-        "load": round(application.load, 6),
+        "load": round(application.context.load, 6),
     }
 
 
-def metrics(application: Application) -> str:
-    """What /metrics shows: Prometheus' text format 0.0.4."""
-    lines = []
-    for key, value in statistics(application).items():
-        if key in _METRICS:
-            name, kind, sentence = _METRICS[key]
-            name = f"nearcast_edge_{name}"
-            lines.append(f"# HELP {name} {sentence}\n# TYPE {name} {kind}\n{name} {value}\n")
-    return "".join(lines)
+def families(application: EdgeApplication) -> Iterator[Metric]:
+    """The same as families of metrics."""
+    statistics_now = statistics(application)
+    for key, (name, family, sentence) in _METRICS.items():
+        yield family(f"nearcast_edge_{name}", sentence, statistics_now[key])
 
 
 class Admin:
     """The application on an edge's admin port.
 
-    `current` gives the application of the present Snapshot; `full` says whether the viewers' listener is.
+    `current` gives the application of the present Snapshot; `full` says whether the viewers' listeners are;
+    `listeners` are the edge's own by name.
     """
 
     def __init__(
-        self, current: Callable[[], Application], draining: Callable[[], bool], full: Callable[[], bool]
+        self,
+        current: Callable[[], EdgeApplication],
+        draining: Callable[[], bool],
+        full: Callable[[], bool],
+        listeners: Callable[[], Mapping[str, Iterable[Listener]]],
     ) -> None:
         self._current = current
         self._draining = draining
@@ -96,7 +118,7 @@ class Admin:
             {
                 "/health": self._health,
                 "/stats": lambda _: statistics(current()),
-                "/metrics": lambda _: metrics(current()),
+                "/metrics": lambda _: exposition([*families(current()), *program_families(listeners())]),
             }
         )
 
@@ -110,11 +132,11 @@ class Admin:
     def _health(self, query: Mapping[str, str]) -> dict[str, Any]:
         application = self._current()
         return {
-            "name": application.server.name,
-            "load": round(application.load, 6),
+            "name": application.context.server.name,
+            "load": round(application.context.load, 6),
             "draining": self._draining(),
             "full": self._full(),
-            "snapshot": application.snapshot.number,
+            "snapshot": application.context.snapshot.number,
         }
 
     async def _order(self, exchange: Exchange, path: str) -> None:

@@ -4,7 +4,7 @@ Four kinds of fault run through the house (a miss, an NXDOMAIN or "no healthy se
 a fault): the *peer's* are raised in `wire` and carry the status or rcode to answer with; the
 *upstream's* say who failed and whether asking again is safe; the *operator's* come all at once, each
 with its path and remedy; *ours* are assertions, and the worker that meets one dies and is restarted
-(`serve/worker.py`).
+(`serve.worker`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ front of it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from nearcast.origin.paths import content_name
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http.conditions import failed_precondition
+from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
 from nearcast.wire.http.dates import encode_date
 from nearcast.wire.http.ranges import (
     Span,
@@ -31,24 +31,9 @@ from nearcast.wire.http.ranges import (
     unsatisfied_range,
 )
 
-# Larger answers are written in slices, each when the peer has taken the ones before.
-SLICE_BYTES = 256 * 1024
+# Larger answers are written in pieces, each when the peer has taken the ones before.
+PIECE_BYTES = 256 * 1024
 
-METHODS = "GET, HEAD, OPTIONS"
-
-# Players run on pages of other hosts: everything may be read by everyone (Fetch, CORS protocol).
-OPEN_TO_ALL: Mapping[str, str] = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "*",
-    "timing-allow-origin": "*",
-}
-_PREFLIGHT = {
-    **OPEN_TO_ALL,
-    "allow": METHODS,
-    "access-control-allow-methods": "GET, HEAD",
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-}
 _SENTENCES = {
     404: "There is nothing here.",
     405: "Only GET, HEAD and OPTIONS are understood here.",
@@ -58,14 +43,14 @@ _SENTENCES = {
 
 
 class Origin:
-    """A running origin. `fetches` counts, by content name, the GET requests answered with content."""
+    """A running origin. `fetches_total` counts the GET requests answered with content."""
 
     listener: HttpListener
 
     def __init__(
         self, source: ContentSource, clock: Callable[[], float], kinds: Mapping[str, MediaType] = KINDS
     ) -> None:
-        self.fetches: Counter[str] = Counter()
+        self.fetches_total = 0
         self._source = source
         self._clock = clock
         self._kinds = kinds
@@ -85,7 +70,7 @@ class Origin:
         """Answer one request."""
         method = exchange.request.method
         if method == "OPTIONS":
-            exchange.respond(204, _PREFLIGHT)
+            exchange.respond(204, PREFLIGHT)
             return None
         if method not in ("GET", "HEAD"):
             _refuse(exchange, 405, {"allow": METHODS})
@@ -98,7 +83,7 @@ class Origin:
         if name is None or content is None:
             _refuse(exchange, 404, {"cache-control": "public, max-age=1"})
             return None
-        return self._answer(exchange, name, content)
+        return self._answer(exchange, content)
 
     def _page_of(self, name: str) -> str | None:
         """The player page of the title called `name`, for those who type its address into a browser."""
@@ -108,7 +93,7 @@ class Origin:
             return None
         return "/" + quote(page)
 
-    def _answer(self, exchange: Exchange, name: str, content: Content) -> Coroutine[Any, Any, None] | None:
+    def _answer(self, exchange: Exchange, content: Content) -> Coroutine[Any, Any, None] | None:
         request, now = exchange.request, self._clock()
         fields = self._fields(content)
         failed = failed_precondition(request.method, request.fields, content.etag, content.modified, now)
@@ -127,7 +112,7 @@ class Origin:
             _refuse(exchange, 416, {"content-range": unsatisfied_range(content.size)})
             return None
         if request.method == "GET":
-            self.fetches[name] += 1
+            self.fetches_total += 1
         if span is None:
             return _send(exchange, 200, fields, content.octets)
         fields["content-range"] = content_range(span, content.size)
@@ -149,18 +134,18 @@ class Origin:
 def _send(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> Coroutine[Any, Any, None] | None:
-    if len(octets) > SLICE_BYTES and exchange.request.method == "GET":
-        return _send_slices(exchange, status, fields, octets)
+    if len(octets) > PIECE_BYTES and exchange.request.method == "GET":
+        return _send_pieces(exchange, status, fields, octets)
     exchange.respond(status, fields, octets)
     return None
 
 
-async def _send_slices(
+async def _send_pieces(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> None:
     exchange.begin(status, fields, len(octets))
-    for start in range(0, len(octets), SLICE_BYTES):
-        await exchange.write(octets[start : start + SLICE_BYTES])
+    for start in range(0, len(octets), PIECE_BYTES):
+        await exchange.write(octets[start : start + PIECE_BYTES])
     exchange.end()
 
 

@@ -27,6 +27,7 @@ from nearcast.player.lookup import Names, is_address
 from nearcast.player.url import Url
 from nearcast.player.viewing import Fetched, Trace
 from nearcast.serve.http_client import HttpClient, Incoming
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.cache_status import parse_cache_status
 from nearcast.wire.http.message import Fields
 
@@ -73,7 +74,7 @@ class Fetcher:
         trace: Trace,
         line: Line | None,
         rng: random.Random,
-        patience: RetryPolicy,
+        retry: RetryPolicy,
         clock: Callable[[], float],
     ) -> None:
         """`clock` measures what is told in milliseconds: uvloop's own time counts in whole ones."""
@@ -83,7 +84,7 @@ class Fetcher:
         self._trace = trace
         self._line = line
         self._rng = rng
-        self._patience = patience
+        self._retry = retry
         self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
         self._expires: float | None = None  # the first fresh answer all of whose servers failed, in loop time
@@ -95,7 +96,7 @@ class Fetcher:
         such object.
         """
         turn, began, self._expires = 0, 0.0, None
-        while turn < self._patience.turns_max or began < (self._expires or 0.0):
+        while turn < self._retry.turns_max or began < (self._expires or 0.0):
             if turn:
                 await self._pause(turn)
                 whom = url.authority if is_address(url.host) else f"the DNS for {url.host}"
@@ -115,8 +116,8 @@ class Fetcher:
         raise Unreachable(f"no server gives {url}; tried {turn} rounds")
 
     async def _pause(self, turn: int) -> None:
-        seconds = self._patience.backoff_seconds * 2.0 ** (turn - 1)
-        await asyncio.sleep(min(seconds, self._patience.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
+        seconds = self._retry.backoff_seconds * 2.0 ** (turn - 1)
+        await asyncio.sleep(min(seconds, self._retry.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
 
     async def _from_any_address(self, url: Url, download: Download, *, fresh: bool) -> Url | None:
         """`url` when it was fetched, where it redirects to, or None when every address failed."""
@@ -136,7 +137,7 @@ class Fetcher:
             except UpstreamFault as fault:
                 self._failed[address] = self._loop.time()
                 download.troubles += 1
-                where = f"{address[0]}:{address[1]}"
+                where = endpoint_text(*address)
                 self._trace.tell("failed", f"{where}: {fault.sentence}, at {download.title}", address[0])
                 continue
             if at == url and download.troubles:
@@ -144,7 +145,7 @@ class Fetcher:
                 self._trace.tell("resumed", f"{address[0]} gives {download.title}", address[0])
             return at
         if fresh and self._expires is None and lookup.ttl_seconds is not None:
-            left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._patience.answer_seconds_max)
+            left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._retry.answer_seconds_max)
             self._expires = self._loop.time() + left
         return None
 
@@ -157,7 +158,7 @@ class Fetcher:
     async def _from(self, address: tuple[str, int], url: Url, download: Download) -> Url:
         """One request to one server: `url`, or where it redirects to. UpstreamFault: try another one."""
         began, asked_at = self._loop.time(), self._clock()
-        source = f"{address[0]}:{address[1]}"
+        source = endpoint_text(*address)
         fields = {"host": url.authority, "user-agent": "nearcast", **download.fields()}
         async with self._client.request("GET", address, url.target, fields) as incoming:
             self._trace.reached = True

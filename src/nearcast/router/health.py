@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from nearcast.model.config import Health
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Server
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.serve.deadline import within
+from nearcast.serve.deadline import Within
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.wire.json_text import read_json
 
@@ -67,7 +67,7 @@ class Prober:
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: RouterSnapshot,
         conditions: Conditions,
         changed: Callable[[Conditions], None],
         *,
@@ -75,12 +75,14 @@ class Prober:
         probes: Counter[tuple[str, str]],
     ) -> None:
         """`probes` counts by (server, "good" or "failed")."""
-        self._health = snapshot.config.health
-        self._conditions = conditions
+        self._health = snapshot.health
         self._changed = changed
         self._rng = rng
         self._probes = probes
         self._records = {name: _resumed(conditions, name) for name in snapshot.servers}
+        known = {name: conditions.of(name) for name in snapshot.servers}
+        self._told = known == conditions.servers
+        self._conditions = conditions if self._told else Conditions(conditions.number, known)
         seconds = self._health.probe_timeout_seconds
         self._client = HttpClient(
             ClientLimits(
@@ -111,7 +113,7 @@ class Prober:
     async def _probe(self, server: Server) -> None:
         record = self._records[server.name]
         try:
-            async with within(self._health.probe_timeout_seconds):
+            async with Within(self._health.probe_timeout_seconds):
                 load, withdrawn = await self._ask(server)
         except (UpstreamFault, TimeoutError, ValueError) as fault:
             record.failed(_said(fault), self._health)
@@ -122,7 +124,7 @@ class Prober:
                 record.withdrew(withdrawn)
             else:
                 record.succeeded(load, self._health)
-        self._tell()
+        self._tell(server.name)
 
     async def _ask(self, server: Server) -> tuple[float, str]:
         """What `read_health` makes of the server's page. ValueError when there is none."""
@@ -133,10 +135,12 @@ class Prober:
                 raise ValueError(f"status {incoming.head.status}")
         return read_health(body)
 
-    def _tell(self) -> None:
-        now = {name: record.condition() for name, record in self._records.items()}
-        if now != self._conditions.servers:
-            self._conditions = Conditions(self._conditions.number + 1, now)
+    def _tell(self, server: str) -> None:
+        """Make new Conditions when the record of `server` says something new."""
+        now = self._records[server].condition()
+        if now != self._conditions.of(server) or not self._told:
+            self._told = True
+            self._conditions = self._conditions.with_server(server, now)
             self._changed(self._conditions)
 
 

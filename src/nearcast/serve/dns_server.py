@@ -13,9 +13,8 @@ from typing import Any
 
 from nearcast.serve.limits import StreamLimits
 from nearcast.serve.tcp import Connection, Listener, Peer, listen_tcp
-from nearcast.serve.udp import DatagramListener, listen_udp
+from nearcast.serve.udp import DatagramListener, Reply, listen_udp
 
-Reply = bytes | None
 AnswerQuery = Callable[[bytes, Peer, bool], Reply | Coroutine[Any, Any, Reply]]
 """(query, peer, came over TCP) → the reply, None for silence, or a coroutine for what must be waited for."""
 

@@ -25,9 +25,9 @@ from nearcast.serve.http_exchange import Exchange
 from nearcast.serve.http_listener import HttpListener
 from nearcast.serve.http_requests import RequestReader
 from nearcast.serve.tcp import Connection, Peer
-from nearcast.wire.http.field_block import HOP_BY_HOP, FieldBlock, few_field_lines
+from nearcast.wire.http.field_block import FieldBlock, few_field_lines
 from nearcast.wire.http.head import ReceivedRequest, encode_response_head
-from nearcast.wire.http.message import Fields, HttpFault, RequestHead
+from nearcast.wire.http.message import HOP_BY_HOP, Fields, HttpFault, RequestHead
 
 LINGER_SECONDS = 2.0
 # Up to this size copying a body behind its head is cheaper than handing over two buffers.

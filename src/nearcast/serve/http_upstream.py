@@ -14,15 +14,10 @@ from contextlib import contextmanager
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.deadline import Alarm
 from nearcast.serve.limits import ClientLimits
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import Framing, UntilCloseFraming, response_framing
 from nearcast.wire.http.head import end_of_head, parse_response_head
 from nearcast.wire.http.message import ResponseHead
-
-
-def upstream_name(address: tuple[str, int]) -> str:
-    """How an upstream is named in faults."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -69,10 +64,10 @@ class UpstreamConnection(asyncio.Protocol):
             while self._head is None:
                 if self._fault is not None:
                     self.stale = not self._answered
-                    raise UpstreamFault(upstream_name(self.address), self._fault)
+                    raise UpstreamFault(endpoint_text(*self.address), self._fault)
                 if self._late:
                     sentence = f"no answer within {seconds:g} s"
-                    raise UpstreamFault(upstream_name(self.address), sentence, timed_out=True)
+                    raise UpstreamFault(endpoint_text(*self.address), sentence, timed_out=True)
                 await self._change()
         return self._head
 
@@ -228,7 +223,7 @@ class UpstreamConnection(asyncio.Protocol):
     async def _until_more(self) -> None:
         """Wait for content or its end; bytes that are neither (framing that trickles) buy no time."""
         while not self._pieces and not self.complete:
-            source = upstream_name(self.address)
+            source = endpoint_text(*self.address)
             if self._fault is not None:
                 raise UpstreamFault(source, self._fault, retry_safe=False)
             if self._late:

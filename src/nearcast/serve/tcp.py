@@ -218,6 +218,11 @@ class Listener:
         """Whether a newcomer can only be served at the cost of somebody who is being served."""
         return len(self.connections) >= self.connections_max and all(each.busy for each in self.connections)
 
+    def grant(self, limits: StreamLimits) -> None:
+        """Other limits from now on, for those who come."""
+        self.limits = limits
+        self.connections_max = connections_possible(limits.connections_max)
+
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for a newcomer, or can be made."""
         client = connection.client
@@ -299,7 +304,7 @@ async def listen_tcp(
     share_port: bool = False,
     listener: Listener | None = None,
 ) -> Listener:
-    """Listen on `address`:`port`; `make_connection` makes the connection of each connection.
+    """Listen on `address`:`port`; `make_connection` makes the protocol of each connection.
 
     `share_port` sets SO_REUSEPORT, so that several workers share the port and the kernel spreads the
     connections among them. `listener`: one made before, of a subclass; `limits` are then its own. An address

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from nearcast.serve.counters import DatagramCounters
+from nearcast.serve.tcp import Peer
 
-Peer = tuple[str, int]
 Reply = bytes | None
 AnswerDatagram = Callable[[bytes, Peer], Reply | Coroutine[Any, Any, Reply]]
 

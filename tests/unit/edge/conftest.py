@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from nearcast.cache.disk import Disk
 from nearcast.edge.program import Edge, start_edge
+from nearcast.model.config import Serving
 from nearcast.model.read import parse_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Revision, edge_snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
-from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import loop_factory
 from nearcast.simulate.world.disk import VirtualDisk
 from nearcast.wire.http.cache_status import CacheStatus, parse_cache_status
@@ -27,11 +28,21 @@ EDGE = "127.0.0.2"
 NOW = 1_700_000_000.0
 CACHEABLE = {"cache-control": "max-age=60", "etag": '"v1"', "content-type": "video/mp4"}
 
+SHORT = {"origin_connect_seconds": 1, "origin_head_seconds": 1, "origin_stall_seconds": 1}
 CONFIG = """
 [cdn]
 zone = "cdn.test"
-router = "127.0.30.1"
-control = "127.0.30.2"
+[ports]
+http = {http_port}
+admin = {admin_port}
+
+[control]
+address = "127.0.30.2"
+
+[[routers]]
+name = "router"
+addresses = ["127.0.30.1"]
+
 [[places]]
 name = "Here"
 latitude = 0
@@ -43,7 +54,7 @@ place = "Here"
 [[content_servers]]
 name = "ia2"
 pop = "ia"
-address = "127.0.0.2"
+addresses = ["127.0.0.2"]
 cache_megabytes = {cache_megabytes}
 [[distributions]]
 name = "movie"
@@ -52,16 +63,6 @@ origin = "http://127.0.0.1:{origin_port}"
 fresh_seconds_default = 30
 stale_if_error_seconds = 100
 {more}
-[internet]
-resolver = "127.0.10.1"
-root = "127.0.11.1"
-top = "127.0.12.1"
-origin = "127.0.0.1"
-http_port = {http_port}
-admin_port = {admin_port}
-[[internet.providers]]
-zone = "movie.test"
-address = "127.0.20.1"
 """
 
 
@@ -105,7 +106,10 @@ class Cdn:
         self.viewer = HttpClient(ClientLimits(head_seconds=5, stall_seconds=5))
         self.origin_port, self.http_port, self.admin_port = free_ports(3)
 
-    def snapshot(self, number: int = 1, *, more: str = "", cache_megabytes: int = 1) -> Snapshot:
+    def snapshot(
+        self, number: int = 1, *, more: str = "", cache_megabytes: int = 1, **serving: Any
+    ) -> EdgeSnapshot:
+        """`serving` are limits of the configuration's; those of the origin are short unless it says so."""
         text = CONFIG.format(
             origin_port=self.origin_port,
             http_port=self.http_port,
@@ -113,7 +117,9 @@ class Cdn:
             more=more,
             cache_megabytes=cache_megabytes,
         )
-        return compile_snapshot(parse_config(text), number)
+        limits = Serving.model_validate(SHORT | serving)
+        config = parse_config(text).model_copy(update={"serving": limits})
+        return edge_snapshot(Revision(number, config), "ia2")
 
     async def start(self, **options: Any) -> None:
         await self.start_origin()
@@ -122,15 +128,21 @@ class Cdn:
     async def start_origin(self) -> None:
         self.origin = await listen_http(self._answer, "127.0.0.1", self.origin_port, clock=lambda: self.now)
 
-    async def start_edge(self, cache_megabytes: int = 1, **limits: Any) -> None:
+    async def start_edge(
+        self,
+        *,
+        more: str = "",
+        disk: Disk | None = None,
+        access_log: Callable[[bytes], object] | None = None,
+        **options: Any,
+    ) -> None:
+        """`more` is more of the configuration; `options` are those of `snapshot`."""
         self.edge = await start_edge(
-            self.snapshot(cache_megabytes=cache_megabytes),
-            "ia2",
-            disk=self.disk,
+            self.snapshot(more=more.format(origin_port=self.origin_port), **options),
+            disk=disk or self.disk,
             clock=lambda: self.now,
             rng=random.Random(1),
-            client_limits=ClientLimits(connect_seconds=1, head_seconds=1, stall_seconds=1),
-            stream_limits=StreamLimits(**limits),
+            access_log=access_log,
         )
 
     async def end(self) -> None:
@@ -166,12 +178,14 @@ class Cdn:
         return page
 
     # --- the viewer -------------------------------------------------------------------------------
-    def open(self, target: str, method: str = "GET", **fields: str) -> Any:
+    def open(self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str) -> Any:
         named = {"host": "www.movie.test"} | {name.replace("_", "-"): text for name, text in fields.items()}
-        return self.viewer.request(method, (EDGE, self.http_port), target, named)
+        return (viewer or self.viewer).request(method, (EDGE, self.http_port), target, named)
 
-    async def get(self, target: str, method: str = "GET", **fields: str) -> Answer:
-        async with self.open(target, method, **fields) as incoming:
+    async def get(
+        self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str
+    ) -> Answer:
+        async with self.open(target, method, viewer, **fields) as incoming:
             body = await incoming.read(1 << 30)
             return Answer(incoming.head.status, dict(incoming.head.fields), body)
 

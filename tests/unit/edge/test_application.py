@@ -79,7 +79,7 @@ def test_a_servers_own_name_means_no_site_when_there_are_two(play: Play) -> None
         another = (
             '[[distributions]]\nname = "other"\nhosts = ["www.other.test"]\norigin = "http://127.0.0.1:1"'
         )
-        cdn.edge.swap(cdn.snapshot(2, more=another))
+        await cdn.edge.swap(cdn.snapshot(2, more=another))
         assert (await cdn.get("/a", host="ia2.cdn.test")).status == 421
         assert (await cdn.get("/a", host="www.movie.test")).status == 200
         assert (await cdn.admin("GET", "/health"))["snapshot"] == 2

@@ -15,13 +15,12 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from nearcast.assembly.roles import Role
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import compile_snapshot
+from nearcast.model.snapshot import Revision, control_snapshot
 from nearcast.model.title import MANIFEST_HLS
 from nearcast.player.bandwidth import read_bandwidth
 from nearcast.player.session import Viewer
@@ -39,10 +38,11 @@ from nearcast.simulate.play.script import Audience, Purge
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import EPOCH, Host
-from nearcast.simulate.world.incarnation import Incarnation
+from nearcast.simulate.world.incarnation import Incarnation, Machine
 from nearcast.simulate.world.link import LinkShape
 from nearcast.simulate.world.stream import TcpRules
 from nearcast.simulate.world.world import World
+from nearcast.wire.addresses import client_subnet
 
 if TYPE_CHECKING:
     from nearcast.simulate.play.checkers.checker import Checker
@@ -71,7 +71,8 @@ class Play:
         self.scenario = scenario
         self.faults = faults
         self.roster = scenario.roster()
-        self.snapshot = compile_snapshot(scenario.config)
+        self.internet = scenario.internet
+        self.fleet = control_snapshot(Revision(1, self.internet.config))
         self.world = World(
             seed,
             shape=script.network.link_shape(),
@@ -117,7 +118,7 @@ class Play:
         disks = script.disks
         capacity = None if disks.capacity_megabytes is None else int(disks.capacity_megabytes * 1e6)
         disk = DiskShape(capacity, disks.latency_seconds)
-        place(self.world, self.snapshot, self.oracle, self._started, disk=disk)
+        place(self.world, self.internet, self.oracle, self._started, disk=disk)
         operator = self.world.host(OPERATOR, [OPERATOR_ADDRESS])
         for member in self.roster.viewers:
             self.world.host(member.name, [member.address])
@@ -173,7 +174,7 @@ class Play:
 
         listener.application = overheard
 
-    def _shape_between(self, sender: Host, receiver: Host) -> LinkShape:
+    def _shape_between(self, sender: Machine, receiver: Machine) -> LinkShape:
         script = self.scenario.script
         for link in reversed(script.links):
             ends = self._groups(sender.name), self._groups(receiver.name)
@@ -212,15 +213,14 @@ class Play:
         del self._watching[member.name]
 
     async def _watch(self, member: Member, dice: random.Random) -> Viewing:
-        audience, internet = _audience(member), self.scenario.config.internet
+        audience, lab = _audience(member), self.internet.lab
         assert member.client is not None
-        bits = 24 if member.client.version == 4 else 56
         patience = audience.patience_seconds
         viewer = Viewer(
             clock=self.clock,
             rng=dice,
-            resolver=(str(internet.resolver), internet.dns_port),
-            client_subnet=ip_network((member.client, bits), strict=False),
+            resolver=(str(lab.resolver), lab.dns_port),
+            client_subnet=client_subnet(member.client),
             local_address=member.address,
             limits=ClientLimits(head_seconds=patience, stall_seconds=patience) if patience else None,
         )
@@ -234,9 +234,9 @@ class Play:
         )
 
     def _url(self, audience: Audience, title: str) -> str:
-        config = self.scenario.config
+        config = self.internet.config
         path = f"{title}/{MANIFEST_HLS}" if audience.mode == "hls" else title
-        return f"http://{config.distributions[0].hosts[0]}:{config.internet.http_port}/{path}"
+        return f"http://{config.distributions[0].hosts[0]}:{config.ports.http}/{path}"
 
     def _listener(self, member: Member) -> Callable[[Happening], None]:
         def hear(happening: Happening) -> None:
@@ -256,18 +256,18 @@ class Play:
         self._orders -= 1
 
     async def _purge(self, purge: Purge) -> None:
-        names = [name for name in self.roster.select(purge.servers) if name in self.snapshot.servers]
+        names = [name for name in self.roster.select(purge.servers) if name in self.fleet.servers]
         await asyncio.gather(*(self._purge_one(purge, name) for name in names))
         self._orders -= 1
 
     async def _purge_one(self, purge: Purge, name: str) -> None:
-        site = purge.site or next(iter(self.snapshot.sites))
+        site = purge.site or next(iter(self.fleet.sites))
         order: dict[str, Any] = {"site": site}
         if purge.title:
             order["targets"] = [f"/{each}" for each in self.oracle.content_names(purge.title)]
         else:
             order["all"] = True
-        server, purged = self.snapshot.servers[name], Purged(name, purge.title, self.now)
+        server, purged = self.fleet.servers[name], Purged(name, purge.title, self.now)
         self.purges.append(purged)
         client = HttpClient(ClientLimits(connect_seconds=1.0, head_seconds=2.0, stall_seconds=2.0))
         address = (server.address, server.admin_port)

@@ -1,4 +1,6 @@
-"""A disk that fails: `nearcast.cache.disk.Disk` in memory, with everything a disk can do to a program.
+"""A disk that fails: files in memory, with everything a disk can do to a program.
+
+Its methods are those of `nearcast.cache.disk.Disk`; it is handed to programs in that one's place.
 
 What a crash leaves (POSIX promises no more, and file systems have done all of it):
 - bytes of a file up to its last `sync` are intact; of what was written later a prefix may remain, in which
@@ -21,8 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nearcast.cache.disk import DirectoryEntry
-
 SECTOR_BYTES = 512
 LENGTH_KEPT = 0.5  # how probable it is that a crash leaves an unsynced file its length
 SECTOR_LOSSES = (0.0, 0.02, 0.25)  # and how probable that one of its sectors is lost, one of these by chance
@@ -41,6 +41,13 @@ class DiskShape:
     capacity_bytes: int | None = None
     latency_seconds: float = 0.0
     bytes_per_second: float | None = None
+
+
+class DirectoryEntry(NamedTuple):
+    """A file in a directory: its name and its size in bytes."""
+
+    name: str
+    size: int
 
 
 class FileContent:
@@ -148,6 +155,8 @@ class VirtualDisk:
         record: Callable[[str, str, int], None] = lambda operation, path, size: None,
     ) -> None:
         self.shape = shape or DiskShape()
+        self.block_bytes = 1  # files take no more than they have
+        self.mapped_max = 256
         self.crashes = 0
         self._dice = dice or random.Random(0)
         self._wait = wait
@@ -161,7 +170,7 @@ class VirtualDisk:
         self._limits = [UNBOUNDED_BYTES if self.shape.capacity_bytes is None else self.shape.capacity_bytes]
         self._failing: dict[str, tuple[int, int | None]] = {}
 
-    # --- nearcast.cache.disk.Disk -----------------------------------------------------------------
+    # --- what programs call -----------------------------------------------------------------------
     def make_directory(self, path: str) -> None:
         path = _clean(path)
         self._begin("make_directory", path)

@@ -27,8 +27,8 @@ from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import Host
 from nearcast.simulate.world.incarnation import CURRENT
 from nearcast.simulate.world.link import LinkShape
-from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.network import Network
+from nearcast.simulate.world.networked_loop import NetworkedLoop
 from nearcast.simulate.world.stream import TcpRules
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class World:
         self.history = history or History()
         self.unhandled: list[dict[str, Any]] = []  # what programs let fall: contexts as asyncio reports them
         self.hosts: dict[str, Host] = {}
-        self.loop = VirtualLoop(
+        self.loop = NetworkedLoop(
             permute=self.random("order") if permute else None, executor_seconds=executor_seconds
         )
         self.network = Network(seed, self.loop, self.history, shape or LinkShape(), tcp or TcpRules())
@@ -133,6 +133,6 @@ class World:
         self.unhandled.append(context)
         incarnation = context.pop("incarnation", None) or CURRENT.get(self.loop.home)
         loop.default_exception_handler(context)
-        fault, host = context.get("exception"), incarnation.host
-        if isinstance(fault, AssertionError) and host is not None:  # as `serve.worker` does
-            self.loop.world_at(self.loop.time(), host.fail, fault)
+        fault, machine = context.get("exception"), incarnation.host
+        if isinstance(fault, AssertionError) and isinstance(machine, Host):  # as `serve.worker` does
+            self.loop.world_at(self.loop.time(), machine.fail, fault)

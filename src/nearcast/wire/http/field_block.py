@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 
-from nearcast.wire.http.message import Fields
-
-# Fields that are one connection's affair (RFC 9110 7.6.1), and no part of an answer.
-HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "trailer"})
+from nearcast.wire.http.message import HOP_BY_HOP, Fields
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")

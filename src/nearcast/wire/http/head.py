@@ -33,6 +33,8 @@ _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
+STATUS_MIN, STATUS_MAX = 100, 999  # three digits, the first no 0 (RFC 9110 15)
+
 # Python before 3.13 has the names of RFC 2616 for these.
 RENAMED = {
     413: "Content Too Large",
@@ -75,12 +77,15 @@ class ReceivedResponse(NamedTuple):
     keep_alive: bool
 
 
-def end_of_head(octets: bytes, start: int = 0) -> int:
+def end_of_head(octets: bytes | bytearray, start: int = 0, searched: int = 0) -> int:
     """The index after the head that begins at `start`, or -1 when it is not all here yet.
 
+    `searched` says how many of `octets` were here when the last search came to nothing: a head that
+    comes in small pieces is then searched once, not once for each piece.
     A bare LF may end a head as well: such a head is cut here and refused by the parser, so that its
     sender gets an answer instead of a time-out.
     """
+    start = max(start, searched - 3)  # an end may have begun in what was searched
     end = octets.find(b"\r\n\r\n", start)
     if end >= 0:
         end += 4
@@ -91,11 +96,12 @@ def end_of_head(octets: bytes, start: int = 0) -> int:
 class _Gathered:
     """What llhttp reports about one head."""
 
-    __slots__ = ("complete", "extra", "fields", "target")
+    __slots__ = ("complete", "extra", "fields", "repeated", "target")
 
     def __init__(self) -> None:
         self.target = b""
         self.fields: dict[str, str] = {}
+        self.repeated: dict[str, list[str]] = {}
         self.complete = False
         self.extra = False  # something came after the head: its end is in dispute
 
@@ -110,10 +116,13 @@ class _Gathered:
         text = value.strip(b" \t").decode("latin-1")
         fields = self.fields
         if key in fields:
-            text = f"{fields[key]}, {text}"
-        fields[key] = text
+            self.repeated.setdefault(key, [fields[key]]).append(text)
+        else:
+            fields[key] = text
 
     def on_headers_complete(self) -> None:
+        for key, values in self.repeated.items():  # joined once, not once for each line
+            self.fields[key] = ", ".join(values)
         self.complete = True
 
     def on_body(self, body: bytes) -> None:
@@ -221,7 +230,11 @@ def _keep_alive(fields: Fields, minor: int) -> bool:
 
 
 def parse_response_head(octets: bytes) -> ReceivedResponse:
-    """The response whose whole head is `octets`. Raises ValueError when it is malformed."""
+    """The response whose whole head is `octets`. Raises ValueError when it is malformed.
+
+    A status of 600 to 999 means nothing to anyone (RFC 9110 15), but its framing is not in doubt: it is
+    delivered as it came. One below 100 is malformed, for it would be neither interim nor final.
+    """
     if octets[8:12] == b" 101":
         raise ValueError("a change of protocol that nobody asked for")
     gathered = _Gathered()
@@ -233,11 +246,13 @@ def parse_response_head(octets: bytes) -> ReceivedResponse:
     version = octets[:8]
     if gathered.extra or not gathered.complete or version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise ValueError("malformed response head")
-    fields = gathered.fields
+    fields, status = gathered.fields, parser.get_status_code()
+    if status < STATUS_MIN:
+        raise ValueError(f"malformed response head: its status is {status}")
     if "transfer-encoding" in fields and "content-length" in fields:
         raise ValueError("both Content-Length and Transfer-Encoding: the body's end is in doubt")
     keep_alive = _keep_alive(fields, 1 if version == b"HTTP/1.1" else 0)
-    return ReceivedResponse(ResponseHead(parser.get_status_code(), fields), keep_alive)
+    return ReceivedResponse(ResponseHead(status, fields), keep_alive)
 
 
 def encode_request_head(method: str, target: str, fields: Fields) -> bytes:
@@ -250,8 +265,12 @@ def encode_request_head(method: str, target: str, fields: Fields) -> bytes:
 def encode_response_head(status: int, fields: Fields | FieldBlock, more: bytes = b"") -> bytes:
     """A response's head; `more` are further field lines, already checked and with their CRLF.
 
-    ValueError when a field would change the message's structure.
+    ValueError when `status` has not three digits, or a field would change the message's structure.
     """
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %03d \r\n" % status
+    line = _STATUS_LINES.get(status)
+    if line is None:
+        if not STATUS_MIN <= status <= STATUS_MAX:
+            raise ValueError(f"no status: {status}")
+        line = b"HTTP/1.1 %d \r\n" % status
     lines = fields.lines if isinstance(fields, FieldBlock) else field_lines(fields).encode("latin-1")
     return b"%b%b%b\r\n" % (line, lines, more)

@@ -11,6 +11,14 @@ from typing import NamedTuple
 
 Fields = Mapping[str, str]
 
+# Between two hops, not end to end (RFC 9110 7.6.1).
+HOP_BY_HOP = frozenset(
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+
 
 class HttpFault(Exception):
     """The peer's fault in HTTP: answered with `status` and `sentence`, then counted."""

@@ -24,7 +24,7 @@ class Finishes(Checker):
     def __init__(self, play: Play) -> None:
         super().__init__(play)
         self._outages = Outages(play.faults)
-        config = play.scenario.config
+        config = play.internet.config
         health = config.health
         found_out = health.failures_until_down * (health.probe_seconds + health.probe_timeout_seconds)
         self._window = config.cdn.answer_ttl_seconds + found_out + SLACK_SECONDS
@@ -45,7 +45,7 @@ class Finishes(Checker):
     def _free_server(self, viewer: str, until: float) -> str | None:
         since = until - self._window
         free, roster = self._outages.free, self.play.roster
-        names = [*roster.select("root"), *roster.select("top"), *roster.select("provider"), "router"]
+        names = [name for kind in ("root", "top", "provider", "router") for name in roster.select(kind)]
         if not free(viewer, "resolver", since=since, until=until):
             return None
         if not all(free("resolver", name, since=since, until=until) for name in names):

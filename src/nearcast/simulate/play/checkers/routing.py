@@ -26,7 +26,7 @@ class NamesHealthy(Checker):
 
     def __init__(self, play: Play) -> None:
         super().__init__(play)
-        health = play.snapshot.config.health
+        health = play.internet.config.health
         probe_seconds = health.probe_seconds + health.probe_timeout_seconds
         self._patience = health.failures_until_down * probe_seconds + SLACK_SECONDS + 2 * SAMPLE_SECONDS
         self._away_since: dict[str, float] = {}
@@ -45,7 +45,7 @@ class NamesHealthy(Checker):
         if router is None or not host.up or host.incarnation.frozen:
             self._away_since.clear()  # who does not probe cannot know
             return
-        for name, server in play.snapshot.servers.items():
+        for name, server in play.fleet.servers.items():
             if self._away(host, play.host(name), server.admin_port):
                 self._away_since.setdefault(name, play.now)
             else:

@@ -39,7 +39,7 @@ class Bounded(Checker):
         tasks = sum(not task.done() for task in host.incarnation.tasks)
         if tasks > TASKS_MAX + TASKS_PER_CONNECTION_MAX * max(len(streams), len(self.play.roster.viewers)):
             self.broke(f"{name} has {tasks} tasks for {len(streams)} connections.")
-        if kind == "edge" and host.disk.bytes_used > self.play.snapshot.servers[name].cache_bytes_max:
+        if kind == "edge" and host.disk.bytes_used > self.play.fleet.servers[name].cache_bytes_max:
             self.broke(f"{name} has {host.disk.bytes_used} bytes on its disk.")
 
     def ended(self, everybody_left: bool) -> None:
