@@ -257,7 +257,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._lag = 0.0
 
     def _let_fall(self, owner: Owner, message: str, exc: BaseException) -> None:
-        self.call_exception_handler({"message": message, "exception": exc, "incarnation": owner})
+        self.call_exception_handler({"message": message, "exception": exc, "owner": owner})
 
     def _interleave_hosts(self, generator: random.Random) -> None:
         queues: dict[Owner | None, deque[Call]] = {}
