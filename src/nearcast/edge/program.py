@@ -18,10 +18,12 @@ from nearcast.edge.context import EdgeContext
 from nearcast.edge.counters import Counters, LoadMeter
 from nearcast.edge.fill import FillDependencies
 from nearcast.edge.fills import BUFFER_BYTES, FillLimits, Fills
+from nearcast.edge.hit_lane import HitLane
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
 from nearcast.model.snapshot import EdgeSnapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.serve.http_exchange import Application
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.serve.listeners import Listeners, at_port, listen_at
@@ -42,6 +44,7 @@ class Edge:
         stream_limits: StreamLimits | None,
         fill_limits: FillLimits,
         access_log: AccessLog | None,
+        lanes: bool,
     ) -> None:
         self.draining = False
         self.store = store
@@ -54,7 +57,8 @@ class Edge:
         use = FillDependencies(store, self._upstream, clock, self.counters.filled, self._passing)
         self._fills = Fills(use, fill_limits.fills_max)
         self._closing: asyncio.Task[None] | None = None
-        self.application = self._compiled(snapshot)
+        self._lanes = lanes
+        self._serve_by(snapshot)
         admin = Admin(
             lambda: self.application,
             lambda: self.draining,
@@ -84,7 +88,7 @@ class Edge:
         """
         await self.listen(snapshot)
         self._upstream.host = snapshot.server.host
-        self.application = self._compiled(snapshot)
+        self._serve_by(snapshot)
         self.store.resize(snapshot.server.cache_bytes_max)
 
     async def listen(self, snapshot: EdgeSnapshot) -> None:
@@ -120,9 +124,9 @@ class Edge:
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Have the present Snapshot's application answer."""
-        return self.application(exchange)
+        return self._answer(exchange)
 
-    def _compiled(self, snapshot: EdgeSnapshot) -> EdgeApplication:
+    def _serve_by(self, snapshot: EdgeSnapshot) -> None:
         context = EdgeContext(
             snapshot,
             store=self.store,
@@ -133,7 +137,8 @@ class Edge:
             clock=self._clock,
             access_log=self._access_log,
         )
-        return EdgeApplication(context)
+        self.application = EdgeApplication(context)
+        self._answer: Application = HitLane(self.application) if self._lanes else self.application
 
 
 async def start_edge(
@@ -148,17 +153,19 @@ async def start_edge(
     stream_limits: StreamLimits | None = None,
     fill_limits: FillLimits | None = None,
     access_log: Callable[[bytes], object] | None = None,
+    lanes: bool = True,
 ) -> Edge:
     """Start the content server of `snapshot` on its addresses and ports.
 
     `clock` gives wall time (Unix seconds). `policy` evicts (default LRU); `sync` makes stored objects
     survive a power loss, at the price of a disk sync per object. `access_log` appends lines to a log
-    (`access_log.py` says what is in them); without it none is kept. OSError when a port cannot be bound.
+    (`access_log.py` says what is in them); without it none is kept. `lanes` are quick ways to
+    the same answers. OSError when a port cannot be bound.
     """
     store = Store(disk, snapshot.server.cache_bytes_max, policy=policy, sync=sync)
     store.open()
     client = HttpClient(client_limits or ClientLimits(buffer_bytes=BUFFER_BYTES))
     log = None if access_log is None else AccessLog(access_log)
-    edge = Edge(snapshot, store, client, clock, rng, stream_limits, fill_limits or FillLimits(), log)
+    edge = Edge(snapshot, store, client, clock, rng, stream_limits, fill_limits or FillLimits(), log, lanes)
     await edge.listen(snapshot)
     return edge

@@ -99,6 +99,7 @@ class Cdn:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.lanes = True
         self.pages: dict[str, Script] = {}
         self.asked: Counter[str] = Counter()
         self.requests: list[Any] = []
@@ -145,6 +146,7 @@ class Cdn:
             stream_limits=StreamLimits(**limits),
             fill_limits=fill_limits,
             access_log=access_log,
+            lanes=self.lanes,
         )
 
     async def end(self) -> None:
@@ -243,9 +245,12 @@ class SlowPage:
 Story = Callable[[Cdn], Awaitable[None]]
 
 
-@pytest.fixture
-def play() -> Callable[..., None]:
-    """Runs a story with a CDN; whatever a loop would only log fails the test."""
+@pytest.fixture(params=[True, False], ids=["lanes", "no lanes"])
+def play(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Runs a story with a CDN; whatever a loop would only log fails the test.
+
+    Every story runs with the quick ways to an answer and without them: they must not show.
+    """
 
     def run(story: Story, **options: Any) -> None:
         complaints: list[dict[str, Any]] = []
@@ -254,6 +259,7 @@ def play() -> Callable[..., None]:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
             async with asyncio.timeout(20):
                 cdn = Cdn()
+                cdn.lanes = request.param
                 await cdn.start(**options)
                 try:
                     await story(cdn)
