@@ -133,6 +133,45 @@ def test_a_program_may_end_its_own_host() -> None:
     assert reached == [True]
 
 
+def test_a_pause_runs_late_timers_and_what_follows_from_them_before_what_waits_in_the_socket() -> None:
+    order: list[str] = []
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1)
+        writer.write(b"here")
+        writer.close()
+
+    async def serve(host: Host) -> None:
+        async with await asyncio.start_server(echo, "192.0.2.97", 80) as server:
+            await server.serve_forever()
+
+    async def ask() -> None:
+        reader, writer = await asyncio.open_connection("192.0.2.97", 80)
+        try:
+            async with asyncio.timeout(2):
+                await reader.read()
+            order.append("read")
+        except TimeoutError:
+            order.append("too late")
+            order.append((await reader.read()).decode())
+        writer.close()
+
+    async def main() -> None:
+        world.hosts["a"].start(serve)
+        await asyncio.sleep(0.1)
+        task = world.hosts["b"].spawn(ask())
+        await asyncio.sleep(0.5)
+        getattr(world.hosts["b"], how)(5.0)
+        await task
+
+    for how in ("hang", "pause"):
+        world = World(1)
+        world.host("a", ["192.0.2.97"])
+        world.host("b", ["192.0.2.98"])
+        world.run(main())
+    assert order == ["read", "too late", "here"]
+
+
 def test_a_hang_delays_everything_of_its_host_and_keeps_the_order() -> None:
     async def main() -> list[Any]:
         ran: list[Any] = []
