@@ -14,6 +14,7 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -37,7 +38,7 @@ class Disk(Protocol):
     """What a store may do with its directory."""
 
     def make_directory(self, path: str) -> None: ...
-    def entries(self, path: str) -> list[DirectoryEntry]: ...
+    def entries(self, path: str) -> Sequence[tuple[str, int]]: ...  # names and sizes in bytes
     def create(self, path: str) -> DiskFile: ...
     def read(self, path: str) -> bytes: ...
     def map(self, path: str) -> memoryview: ...

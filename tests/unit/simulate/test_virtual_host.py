@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from nearcast.cache.disk import DirectoryEntry
-from nearcast.simulate.world.disk import DiskShape
+from nearcast.simulate.world.disk import DirectoryEntry, DiskShape
 from nearcast.simulate.world.host import EPOCH, Host
 from nearcast.simulate.world.incarnation import CURRENT
 from nearcast.simulate.world.world import World

@@ -39,7 +39,7 @@ from nearcast.simulate.play.script import Audience, Purge
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import EPOCH, Host
-from nearcast.simulate.world.incarnation import Incarnation
+from nearcast.simulate.world.incarnation import Incarnation, Machine
 from nearcast.simulate.world.link import LinkShape
 from nearcast.simulate.world.stream import TcpRules
 from nearcast.simulate.world.world import World
@@ -173,7 +173,7 @@ class Play:
 
         listener.application = overheard
 
-    def _shape_between(self, sender: Host, receiver: Host) -> LinkShape:
+    def _shape_between(self, sender: Machine, receiver: Machine) -> LinkShape:
         script = self.scenario.script
         for link in reversed(script.links):
             ends = self._groups(sender.name), self._groups(receiver.name)

@@ -8,31 +8,41 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.loop import VirtualLoop
+
+class Owner(Protocol):
+    """To whom a call belongs: it runs unless its owner is frozen, who may then keep it for later."""
+
+    frozen: bool
+
+    def hold(self, call: Call) -> None: ...
+
+
+class Timers(Protocol):
+    """In whose heap a timer waits, and who wants to know that one will never be due."""
+
+    def one_timer_cancelled(self) -> None: ...
 
 
 class Call:
-    """One callback with its arguments, its context and the incarnation it belongs to."""
+    """One callback with its arguments, its context and its owner (an incarnation)."""
 
-    __slots__ = ("__weakref__", "_when", "arguments", "callback", "context", "incarnation", "waits_in")
+    __slots__ = ("__weakref__", "_when", "arguments", "callback", "context", "owner", "waits_in")
 
     def __init__(
         self,
         callback: Callable[..., object],
         arguments: tuple[Any, ...],
         context: contextvars.Context | None,
-        incarnation: Incarnation | None,
+        owner: Owner | None,
         when: float = 0.0,
     ) -> None:
         self.callback: Callable[..., object] | None = callback
         self.arguments = arguments
         self.context = context
-        self.incarnation = incarnation
-        self.waits_in: VirtualLoop | None = None  # the loop in whose timer heap this call is
+        self.owner = owner
+        self.waits_in: Timers | None = None
         self._when = when
 
     def cancel(self) -> None:

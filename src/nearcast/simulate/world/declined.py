@@ -20,6 +20,9 @@ DECLINED = (
 )
 
 
+WITHOUT_WORLD = ("create_connection", "create_server", "create_datagram_endpoint", "getaddrinfo")
+
+
 class NotSimulated(NotImplementedError):
     """Something of the real world that has no counterpart in the virtual one; the message names it."""
 
@@ -27,9 +30,9 @@ class NotSimulated(NotImplementedError):
         super().__init__(f"{what} is not simulated in the virtual world")
 
 
-def _decline(name: str) -> Callable[..., NoReturn]:
+def _decline(name: str, why: str = "") -> Callable[..., NoReturn]:
     def declined(*args: Any, **keywords: Any) -> NoReturn:
-        raise NotSimulated(f"loop.{name}")
+        raise NotSimulated(f"loop.{name}{why}")
 
     declined.__name__ = name
     declined.__doc__ = "Not simulated: raises NotSimulated."
@@ -37,7 +40,9 @@ def _decline(name: str) -> Callable[..., NoReturn]:
 
 
 def declines(loop_class: type) -> type:
-    """Give a loop class a refusing method for every name in DECLINED."""
+    """Give a loop class a refusing method for every name in DECLINED, and for what only a network can do."""
     for name in DECLINED:
         setattr(loop_class, name, _decline(name))
+    for name in WITHOUT_WORLD:
+        setattr(loop_class, name, _decline(name, " without a World"))
     return loop_class

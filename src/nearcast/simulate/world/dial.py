@@ -10,18 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import errno
-from typing import TYPE_CHECKING
 
 from nearcast.simulate.world.addresses import SocketAddress, spelled
+from nearcast.simulate.world.calls import Call
+from nearcast.simulate.world.incarnation import Incarnation, Machine
 from nearcast.simulate.world.listener import ProtocolFactory, VirtualListener
+from nearcast.simulate.world.network import Network
 from nearcast.simulate.world.stream import Flow, Mark
 from nearcast.simulate.world.tcp import Endpoint
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.calls import Call
-    from nearcast.simulate.world.host import Host
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.network import Network
 
 FIRST_RETRY_SECONDS = 1.0  # RFC 6298, 2: the initial retransmission timeout
 
@@ -56,7 +52,7 @@ class Attempt:
         self._network = network
         self._loop = network.loop
         self._life = incarnation
-        self._host: Host = incarnation.host
+        self._host: Machine = incarnation.host
         self._context = contextvars.copy_context()
         self._local, self._remote = local, remote
         self._target = network.host_at(remote[0], incarnation.host)
@@ -104,10 +100,9 @@ class Attempt:
         network, listener, target = self._network, self._listener, self._target
         assert listener is not None and target is not None
         number = network.next_connection()
-        near = Endpoint(network, number, self._life, self._context, (self._local, self._remote))
-        far = Endpoint(
-            network, number, listener.incarnation, listener.context, (self._remote, self._local), listener
-        )
+        loop, history, ends = network.loop, network.history, (self._local, self._remote)
+        near = Endpoint(loop, history, number, self._life, self._context, ends)
+        far = Endpoint(loop, history, number, listener.incarnation, listener.context, ends[::-1], listener)
         there, back = network.channel(self._host, target), network.channel(target, self._host)
         near.flow = far.incoming = Flow(self._loop, network.tcp, (there, back), near, far)
         far.flow = near.incoming = Flow(self._loop, network.tcp, (back, there), far, near)

@@ -1,4 +1,6 @@
-"""A disk that fails: `nearcast.cache.disk.Disk` in memory, with everything a disk can do to a program.
+"""A disk that fails: files in memory, with everything a disk can do to a program.
+
+Its methods are those of `nearcast.cache.disk.Disk`; it is handed to programs in that one's place.
 
 What a crash leaves (POSIX promises no more, and file systems have done all of it):
 - bytes of a file up to its last `sync` are intact; of what was written later a prefix may remain, in which
@@ -21,8 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nearcast.cache.disk import DirectoryEntry
-
 SECTOR_BYTES = 512
 PAGE_BYTES = 4096
 SPOILINGS = ("flip", "zero", "fail")  # what can happen to a page that is mapped
@@ -43,6 +43,13 @@ class DiskShape:
     capacity_bytes: int | None = None
     latency_seconds: float = 0.0
     bytes_per_second: float | None = None
+
+
+class DirectoryEntry(NamedTuple):
+    """A file in a directory: its name and its size in bytes."""
+
+    name: str
+    size: int
 
 
 class FileContent:
@@ -178,7 +185,7 @@ class VirtualDisk:
         self._limits = [UNBOUNDED_BYTES if self.shape.capacity_bytes is None else self.shape.capacity_bytes]
         self._failing: dict[str, tuple[int, int | None]] = {}
 
-    # --- nearcast.cache.disk.Disk -----------------------------------------------------------------
+    # --- what programs call -----------------------------------------------------------------------
     def make_directory(self, path: str) -> None:
         path = _clean(path)
         self._begin("make_directory", path)

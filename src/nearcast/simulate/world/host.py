@@ -23,14 +23,12 @@ import os
 import random
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from nearcast.simulate.world.addresses import canonical
 from nearcast.simulate.world.disk import DiskShape, VirtualDisk
-from nearcast.simulate.world.incarnation import CURRENT, Incarnation
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.network import Network
+from nearcast.simulate.world.incarnation import CURRENT, Incarnation, Machine
+from nearcast.simulate.world.network import Network
 
 T = TypeVar("T")
 Program = Callable[["Host"], Coroutine[Any, Any, object]]
@@ -42,16 +40,13 @@ _OUTER: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.Con
 )
 
 
-class Host:
+class Host(Machine):
     """One machine of the world."""
 
     def __init__(
         self, seed: int, network: Network, name: str, addresses: tuple[str, ...], disk: DiskShape
     ) -> None:
-        self.name = name
-        self.addresses = tuple(canonical(each) for each in addresses)
-        self.up = True
-        self.incarnation = Incarnation(self)
+        super().__init__(name, tuple(canonical(each) for each in addresses))
         self._seed = seed
         self._network = network
         self._loop = network.loop

@@ -1,4 +1,4 @@
-"""An incarnation: everything of a host that dies with it, from one start to the next crash.
+"""A machine, and its incarnation: everything on it that dies with it, from one start to the next crash.
 
 Which host a piece of code runs on is a context variable, `CURRENT`, which tasks and callbacks inherit as
 they inherit every other. Each scheduled call remembers the incarnation it belongs to, so that
@@ -16,13 +16,10 @@ import asyncio
 import contextvars
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from nearcast.simulate.world.calls import Call
 from nearcast.simulate.world.ports import HostPorts
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.calls import Call
-    from nearcast.simulate.world.host import Host
 
 CURRENT: contextvars.ContextVar[Incarnation] = contextvars.ContextVar("current_life")
 
@@ -32,7 +29,7 @@ class Incarnation:
 
     __slots__ = ("dead", "frozen", "held", "host", "ports", "streams", "tasks", "thaws_at", "timers_first")
 
-    def __init__(self, host: Host | None) -> None:
+    def __init__(self, host: Machine | None) -> None:
         self.host = host
         self.frozen = False
         self.dead = False
@@ -61,3 +58,13 @@ class Incarnation:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # as run_until_complete does
             asyncio._unregister_task(task)  # so that nobody who cancels "all tasks" waits for the dead
         return unfinished
+
+
+class Machine:
+    """A host as the network knows it: a name, addresses, power (`up`), and the incarnation of what runs."""
+
+    def __init__(self, name: str, addresses: tuple[str, ...]) -> None:
+        self.name = name
+        self.addresses = addresses
+        self.up = True
+        self.incarnation = Incarnation(self)

@@ -13,14 +13,12 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nearcast.simulate.world.addresses import VirtualSocket, socket_address
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.loop import VirtualLoop
-    from nearcast.simulate.world.tcp import Endpoint
+from nearcast.simulate.world.incarnation import Incarnation
+from nearcast.simulate.world.loop import VirtualLoop
+from nearcast.simulate.world.tcp import Endpoint
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 

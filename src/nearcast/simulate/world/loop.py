@@ -29,15 +29,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from nearcast.simulate.world.calls import Call
+from nearcast.simulate.world.calls import Call, Owner
 from nearcast.simulate.world.declined import NotSimulated, declines
 from nearcast.simulate.world.incarnation import CURRENT, Incarnation
-from nearcast.simulate.world.network_calls import NetworkCalls
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.network import Network
 
 T = TypeVar("T")
 
@@ -75,22 +71,18 @@ def _innermost(coroutine: Any) -> str:
 
 
 @declines
-class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
-    """An asyncio event loop in virtual time.
-
-    `network` carries its connections and datagrams (a `World` provides one; without it the network calls
-    are declined). `permute` is the generator that permutes equal times, or None to keep their order.
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An asyncio event loop in virtual time, without a network: `NetworkedLoop`, which a `World` makes, has
+    one. `permute` is the generator that permutes equal times, or None to keep their order.
     """
 
     def __init__(
         self,
-        network: Network | None = None,
         *,
         permute: random.Random | None = None,
         executor_seconds: float = 0.0,
     ) -> None:
         super().__init__()
-        self.network = network
         self.home = Incarnation(None)  # the incarnation of code that runs on no particular host
         self.executor_seconds = executor_seconds
         self.now = 0.0  # virtual seconds since the world began
@@ -230,12 +222,12 @@ class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
             callback = call.callback
             if callback is None:
                 continue
-            incarnation = call.incarnation
-            if incarnation is None:
+            owner = call.owner
+            if owner is None:
                 callback(*call.arguments)
                 continue
-            if incarnation.frozen:
-                incarnation.hold(call)
+            if owner.frozen:
+                owner.hold(call)
                 continue
             try:
                 call.context.run(callback, *call.arguments)  # type: ignore[union-attr]
@@ -267,15 +259,15 @@ class VirtualLoop(NetworkCalls, asyncio.BaseEventLoop):  # type: ignore[misc]
         self._lag = 0.0
 
     def _interleave_hosts(self, generator: random.Random) -> None:
-        queues: dict[Incarnation | None, deque[Call]] = {}
+        queues: dict[Owner | None, deque[Call]] = {}
         for call in self._soon:
-            queues.setdefault(call.incarnation, deque()).append(call)
+            queues.setdefault(call.owner, deque()).append(call)
         if len(queues) < 2:
             return
-        order = [incarnation for incarnation, queue in queues.items() for _ in queue]
+        order = [owner for owner, queue in queues.items() for _ in queue]
         generator.shuffle(order)
         self._soon.clear()
-        self._soon.extend(queues[incarnation].popleft() for incarnation in order)
+        self._soon.extend(queues[owner].popleft() for owner in order)
 
     def _who_waits(self) -> str:
         waiting = sorted(

@@ -10,7 +10,6 @@ import errno
 import os
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from nearcast.simulate.world.addresses import (
     SocketAddress,
@@ -20,14 +19,12 @@ from nearcast.simulate.world.addresses import (
     is_wildcard,
     spelled,
 )
+from nearcast.simulate.world.history import History
+from nearcast.simulate.world.incarnation import Machine
 from nearcast.simulate.world.link import LOOPBACK, Channel, LinkShape
 from nearcast.simulate.world.listener import VirtualListener
+from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.stream import TcpRules
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.history import History
-    from nearcast.simulate.world.host import Host
-    from nearcast.simulate.world.loop import VirtualLoop
 
 ALL_PORTS = 0
 
@@ -42,26 +39,26 @@ class Network:
         self.history = history
         self.tcp = tcp
         self._seed = seed
-        self.shape_between: Callable[[Host, Host], LinkShape] = lambda sender, receiver: shape
-        self._by_address: dict[str, Host] = {}
+        self.shape_between: Callable[[Machine, Machine], LinkShape] = lambda sender, receiver: shape
+        self._by_address: dict[str, Machine] = {}
         self._channels: dict[tuple[str, str], Channel] = {}
         self._connections = 0
         self._refusing: dict[tuple[str, int], int] = {}  # host and port (0 is all) to how often asked
         self._swallowing: dict[tuple[str, int], int] = {}
 
     # --- who is where -----------------------------------------------------------------------------
-    def attach(self, host: Host) -> None:
+    def attach(self, host: Machine) -> None:
         """Give a host its addresses; each belongs to one host."""
         for address in host.addresses:
             if address in self._by_address:
                 raise ValueError(f"{address} already belongs to {self._by_address[address].name}")
             self._by_address[address] = host
 
-    def host_at(self, address: str, asking: Host) -> Host | None:
+    def host_at(self, address: str, asking: Machine) -> Machine | None:
         """The host that packets of `asking` to `address` reach, if any."""
         return asking if is_loopback(address) or is_wildcard(address) else self._by_address.get(address)
 
-    def source_address(self, host: Host, destination: str) -> str:
+    def source_address(self, host: Machine, destination: str) -> str:
         """The address from which `host` sends to `destination` when it has not bound one."""
         if is_loopback(destination) or is_wildcard(destination):
             return "::1" if ":" in destination else "127.0.0.1"
@@ -72,7 +69,7 @@ class Network:
                 return address
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
 
-    def check_local(self, host: Host, address: str) -> None:
+    def check_local(self, host: Machine, address: str) -> None:
         """Raise EADDRNOTAVAIL unless `host` may bind `address`."""
         if not (is_wildcard(address) or is_loopback(address) or address in host.addresses):
             raise OSError(
@@ -80,7 +77,7 @@ class Network:
                 f"error while attempting to bind on address {address!r}: cannot assign requested address",
             )
 
-    def listener(self, host: Host, client: SocketAddress, server: SocketAddress) -> VirtualListener | None:
+    def listener(self, host: Machine, client: SocketAddress, server: SocketAddress) -> VirtualListener | None:
         """Who accepts a connection from `client` to `server`."""
         if self._asked(self._refusing, host, server[1]):
             return None
@@ -98,7 +95,7 @@ class Network:
         return self._connections
 
     # --- links ------------------------------------------------------------------------------------
-    def channel(self, sender: Host, receiver: Host) -> Channel:
+    def channel(self, sender: Machine, receiver: Machine) -> Channel:
         names = sender.name, receiver.name
         channel = self._channels.get(names)
         if channel is None:
@@ -106,20 +103,20 @@ class Network:
             channel = self._channels[names] = Channel(f"{names[0]}>{names[1]}", self._seed, shape)
         return channel
 
-    def link(self, one: Host, other: Host, shape: LinkShape, back: LinkShape | None = None) -> None:
+    def link(self, one: Machine, other: Machine, shape: LinkShape, back: LinkShape | None = None) -> None:
         """Shape the link between two hosts; `back` is the way from `other` to `one`, when it differs."""
         self.channel(one, other).reshape(shape)
         self.channel(other, one).reshape(back or shape)
 
-    def cut(self, sender: Host, receiver: Host) -> None:
+    def cut(self, sender: Machine, receiver: Machine) -> None:
         """Let nothing through from `sender` to `receiver`. Cuts add up; each is undone by one `mend`."""
         self.channel(sender, receiver).cuts += 1
 
-    def mend(self, sender: Host, receiver: Host) -> None:
+    def mend(self, sender: Machine, receiver: Machine) -> None:
         channel = self.channel(sender, receiver)
         channel.cuts = max(0, channel.cuts - 1)
 
-    def reset(self, one: Host, other: Host) -> None:
+    def reset(self, one: Machine, other: Machine) -> None:
         """Reset every connection between two hosts, on both sides."""
         for here, there in ((one, other), (other, one)):
             for endpoint in list(here.incarnation.streams.values()):
@@ -127,19 +124,19 @@ class Network:
                     endpoint.reset()
 
     # --- ports that misbehave ---------------------------------------------------------------------
-    def refuse(self, host: Host, port: int = ALL_PORTS, *, times: int = 1) -> None:
+    def refuse(self, host: Machine, port: int = ALL_PORTS, *, times: int = 1) -> None:
         """Refuse new connections to a port, as if nobody listened; `times=-1` undoes it."""
         self._count(self._refusing, host, port, times)
 
-    def swallow(self, host: Host, port: int = ALL_PORTS, *, times: int = 1) -> None:
+    def swallow(self, host: Machine, port: int = ALL_PORTS, *, times: int = 1) -> None:
         """Answer nothing that opens a connection to a port, and lose its datagrams; `times=-1` undoes it."""
         self._count(self._swallowing, host, port, times)
 
-    def swallows(self, host: Host, port: int) -> bool:
+    def swallows(self, host: Machine, port: int) -> bool:
         return self._asked(self._swallowing, host, port)
 
     @staticmethod
-    def _count(table: dict[tuple[str, int], int], host: Host, port: int, times: int) -> None:
+    def _count(table: dict[tuple[str, int], int], host: Machine, port: int, times: int) -> None:
         left = table.get((host.name, port), 0) + times
         if left > 0:
             table[host.name, port] = left
@@ -147,5 +144,5 @@ class Network:
             table.pop((host.name, port), None)
 
     @staticmethod
-    def _asked(table: dict[tuple[str, int], int], host: Host, port: int) -> bool:
+    def _asked(table: dict[tuple[str, int], int], host: Machine, port: int) -> bool:
         return bool(table) and ((host.name, port) in table or (host.name, ALL_PORTS) in table)

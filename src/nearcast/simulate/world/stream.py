@@ -17,12 +17,11 @@ import enum
 import errno
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from nearcast.simulate.world.link import Channel
-    from nearcast.simulate.world.loop import VirtualLoop
-    from nearcast.simulate.world.tcp import Endpoint
+from nearcast.simulate.world.incarnation import Incarnation
+from nearcast.simulate.world.link import Channel
+from nearcast.simulate.world.loop import VirtualLoop
 
 TINY_PIECE_BYTES_MAX = 16
 PIECE_BYTES_MAX = 65536
@@ -55,6 +54,19 @@ class Mark(enum.Enum):
 Item = bytes | memoryview | Mark
 
 
+class End(Protocol):
+    """What a flow knows of the connection's ends: whose they are, and what to tell them."""
+
+    incarnation: Incarnation
+    closed: bool
+    vanished: bool
+
+    def arrived(self, item: Item) -> None: ...
+    def progressed(self) -> None: ...
+    def reset(self) -> None: ...
+    def fail(self, exc: BaseException) -> None: ...
+
+
 class Flow:
     """The bytes from `sender` to `receiver`."""
 
@@ -84,8 +96,8 @@ class Flow:
         loop: VirtualLoop,
         rules: TcpRules,
         channels: tuple[Channel, Channel],
-        sender: Endpoint,
-        receiver: Endpoint,
+        sender: End,
+        receiver: End,
     ) -> None:
         self.loop = loop
         self._rules = rules

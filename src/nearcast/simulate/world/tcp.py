@@ -19,15 +19,13 @@ import socket
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nearcast.simulate.world.addresses import SocketAddress, VirtualSocket, spelled
+from nearcast.simulate.world.history import History
+from nearcast.simulate.world.incarnation import Incarnation
+from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.stream import Flow, Item, Mark
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.listener import VirtualListener
-    from nearcast.simulate.world.network import Network
 
 HIGH_WATER_BYTES = 64 * 1024
 CRC_WHOLE_BYTES_MAX = 2048
@@ -41,12 +39,19 @@ def fingerprint(octets: bytes) -> int:
     return zlib.crc32(octets[-CRC_END_BYTES:], zlib.crc32(octets[:CRC_END_BYTES]))
 
 
+class Acceptor(Protocol):
+    """Who takes the connections of a listening address, and hears when one is over."""
+
+    def accept(self, endpoint: Endpoint) -> None: ...
+    def left(self, endpoint: Endpoint) -> None: ...
+
+
 class Endpoint(asyncio.Transport):
     """One end of a connection. `number` names the connection, `accepting` the server's end of it."""
 
     __slots__ = (
         *("_broken", "_buffered", "_closing", "_discards", "_eof_sent", "_high", "_history", "_limits_low"),
-        *("_loop", "_network", "_opened", "_paused", "_read_all", "_reading_due", "_received"),
+        *("_loop", "_opened", "_paused", "_read_all", "_reading_due", "_received"),
         *("_writing_paused", "accepting", "closed", "context", "flow", "incoming", "incarnation", "listener"),
         *("local", "lost", "number", "protocol", "remote", "unread_bytes", "vanished", "where"),
     )
@@ -56,16 +61,16 @@ class Endpoint(asyncio.Transport):
 
     def __init__(
         self,
-        network: Network,
+        loop: VirtualLoop,
+        history: History,
         number: int,
         incarnation: Incarnation,
         context: contextvars.Context,
         ends: tuple[SocketAddress, SocketAddress],
-        listener: VirtualListener | None = None,
+        listener: Acceptor | None = None,
     ) -> None:
-        self._network = network
-        self._loop = network.loop
-        self._history = network.history
+        self._loop = loop
+        self._history = history
         self.number = number
         self.incarnation = incarnation
         self.context = context

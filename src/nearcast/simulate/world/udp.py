@@ -12,7 +12,7 @@ import contextvars
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nearcast.simulate.world.addresses import (
     SocketAddress,
@@ -23,12 +23,9 @@ from nearcast.simulate.world.addresses import (
     socket_address,
     spelled,
 )
+from nearcast.simulate.world.incarnation import Incarnation, Machine
+from nearcast.simulate.world.network import Network
 from nearcast.simulate.world.tcp import fingerprint
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.host import Host
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.network import Network
 
 DATAGRAM_BYTES_MAX = 65507
 RECEIVE_BUFFER_BYTES = 212_992  # Linux: net.core.rmem_default
@@ -52,7 +49,7 @@ class DatagramEndpoint(asyncio.DatagramTransport):
         self._network = network
         self._loop = network.loop
         self._life = incarnation
-        self._host: Host = incarnation.host
+        self._host: Machine = incarnation.host
         self._context = context
         self._remote = remote
         self._closing = False
@@ -132,7 +129,7 @@ class DatagramEndpoint(asyncio.DatagramTransport):
         for arrives in channel.carry_datagram(self._loop.time(), len(octets)):
             self._loop.world_at(arrives, self._arrive, target, octets, sender, address, port)
 
-    def _arrive(self, target: Host, octets: bytes, sender: SocketAddress, address: str, port: int) -> None:
+    def _arrive(self, target: Machine, octets: bytes, sender: SocketAddress, address: str, port: int) -> None:
         if self._network.channel(self._host, target).cuts or not target.up:
             return
         receiver = target.incarnation.ports.udp.find(address, port, self._network.spread(sender))

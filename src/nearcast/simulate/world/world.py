@@ -26,8 +26,8 @@ from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import Host
 from nearcast.simulate.world.link import LinkShape
-from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.network import Network
+from nearcast.simulate.world.networked_loop import NetworkedLoop
 from nearcast.simulate.world.stream import TcpRules
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class World:
         self.history = history or History()
         self.unhandled: list[dict[str, Any]] = []  # what programs let fall: contexts as asyncio reports them
         self.hosts: dict[str, Host] = {}
-        self.loop = VirtualLoop(
+        self.loop = NetworkedLoop(
             permute=self.random("order") if permute else None, executor_seconds=executor_seconds
         )
         self.network = Network(seed, self.loop, self.history, shape or LinkShape(), tcp or TcpRules())

@@ -1,4 +1,4 @@
-"""The loop's network calls: asyncio's arguments in, the virtual network's objects out.
+"""The loop with a network: asyncio's arguments in, the virtual network's objects out.
 
 Declined where they are given: TLS (`ssl`), ready-made sockets (`sock`), host names, broadcast.
 """
@@ -8,30 +8,27 @@ from __future__ import annotations
 import contextvars
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nearcast.simulate.world.addresses import ANY4, ANY6, SocketAddress, canonical, family, socket_address
 from nearcast.simulate.world.declined import NotSimulated
 from nearcast.simulate.world.dial import dial
-from nearcast.simulate.world.incarnation import CURRENT, Incarnation
+from nearcast.simulate.world.incarnation import CURRENT, Incarnation, Machine
 from nearcast.simulate.world.listener import ProtocolFactory, VirtualServer
+from nearcast.simulate.world.loop import VirtualLoop
+from nearcast.simulate.world.network import Network
 from nearcast.simulate.world.udp import DatagramEndpoint
 
-if TYPE_CHECKING:
-    from nearcast.simulate.world.host import Host
-    from nearcast.simulate.world.network import Network
 
+class NetworkedLoop(VirtualLoop):
+    """A virtual loop whose connections and datagrams `network` carries; a `World` puts both together."""
 
-class NetworkCalls:
-    """The part of the loop that talks to the network."""
+    network: Network
 
-    network: Network | None
-    home: Incarnation
-
-    def _place(self, call: str) -> tuple[Network, Incarnation, Host]:
+    def _place(self, call: str) -> tuple[Network, Incarnation, Machine]:
         """The network, and the incarnation and host on which the caller runs."""
         incarnation = CURRENT.get(self.home)
-        if self.network is None or incarnation.host is None:
+        if incarnation.host is None:
             raise NotSimulated(f"loop.{call} without a World")
         if incarnation.dead:
             raise OSError(100, "Network is down")
@@ -88,13 +85,13 @@ class NetworkCalls:
         addresses = [each for each in dict.fromkeys(addresses) if wanted in (socket.AF_UNSPEC, family(each))]
         for address in addresses:
             network.check_local(here, address)
-        server = VirtualServer(self, incarnation, contextvars.copy_context(), protocol_factory)  # type: ignore[arg-type]
+        server = VirtualServer(self, incarnation, contextvars.copy_context(), protocol_factory)
         server.listen(addresses, _port(port or 0), shared=bool(reuse_port))
         if start_serving:
             await server.start_serving()
         return server
 
-    async def create_datagram_endpoint(
+    async def create_datagram_endpoint(  # type: ignore[override]
         self,
         protocol_factory: ProtocolFactory,
         local_addr: tuple[str, int] | None = None,
@@ -124,7 +121,7 @@ class NetworkCalls:
         transport.open(protocol)
         return transport, protocol
 
-    async def getaddrinfo(
+    async def getaddrinfo(  # type: ignore[override]
         self,
         host: bytes | str | None,
         port: bytes | str | int | None,
