@@ -339,8 +339,7 @@ class VirtualDisk:
         return path
 
     def spoil(self, path: str | None = None, *, how: str = "flip") -> str | None:
-        """Spoil one page of a file (of any, by the dice), under mappings that exist already: `flip` a bit of it,
-        `zero` it, or let it `fail`: whoever maps or reads the file from now on gets EIO, and who has mapped
+        """Spoil a page of a file (of any, by the dice), also where it is mapped: `flip` a bit, `zero` it, or let it `fail`: whoever maps or reads the file from now on gets EIO, and who has mapped
         it keeps what it has seen. Returns which, or None when there is nothing to spoil."""
         path = self._victim(path)
         if path is not None:
