@@ -162,6 +162,7 @@ def _order_after(standstill: str) -> list[str]:
         await world.hosts["b"].spawn(ask())
         getattr(world.hosts["b"], standstill)(5.0)
         await asyncio.sleep(10)
+        world.hosts["a"].crash()
 
     world = World(1)
     world.host("a", ["192.0.2.97"])

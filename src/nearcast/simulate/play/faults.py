@@ -124,7 +124,10 @@ class Pause(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class ClockSkew(Fault):
-    """A host's wall clock jumps by `skew_seconds` (back, when negative); then it runs `rate` times as fast."""
+    """A host's wall clock jumps by `skew_seconds` and runs at `rate` times the true speed from then on.
+
+    A negative jump sets it back.
+    """
 
     word = "clock_skew"
     host: str

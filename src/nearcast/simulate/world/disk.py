@@ -339,8 +339,11 @@ class VirtualDisk:
         return path
 
     def spoil(self, path: str | None = None, *, how: str = "flip") -> str | None:
-        """Spoil a page of a file (of any, by the dice), also where it is mapped: `flip` a bit, `zero` it, or let it `fail`: whoever maps or reads the file from now on gets EIO, and who has mapped
-        it keeps what it has seen. Returns which, or None when there is nothing to spoil."""
+        """Spoil a page of a file (of any, by the dice), also where it is mapped.
+
+        `how`: `flip` a bit, `zero` it, or let it `fail`: whoever maps or reads the file from now on gets EIO,
+        and who has mapped it keeps what it has seen. Returns which file, or None when there is none.
+        """
         path = self._victim(path)
         if path is not None:
             content = self._live[path]
@@ -348,7 +351,7 @@ class VirtualDisk:
             page = bytearray(content.octets()[start : start + PAGE_BYTES])
             if how == "flip":
                 page[self._dice.randrange(len(page))] ^= 1 << self._dice.randrange(8)
-                content.spoil(start, page)
+                content.spoil(start, bytes(page))
             elif how == "zero":
                 content.spoil(start, bytes(len(page)))
             else:
