@@ -41,6 +41,7 @@ class Purged:
     in the far future until the server has said that it is done."""
 
     server: str
+    site: str
     title: str
     sent: float
     acknowledged: float = float("inf")

@@ -17,7 +17,7 @@ from nearcast.simulate.play.synthetic import film
 from nearcast.simulate.world.host import EPOCH
 
 FOREVER = float("inf")
-COMMENTS = {".mpd": b"<!-- %d -->\n", ".m3u8": b"# %d\n"}
+COMMENTS = {".mpd": b"<!-- %s -->\n", ".m3u8": b"# %s\n"}
 
 
 @dataclass(slots=True)
@@ -42,10 +42,15 @@ class Edition:
 class Oracle:
     """Editions by content name (`film1/v720/1.m4s`). `now` gives virtual seconds."""
 
-    def __init__(self, films: Films, titles: Iterable[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self, films: Films, titles: Iterable[str], now: Callable[[], float], *, noise: str = ""
+    ) -> None:
+        """`noise` makes the bytes others than those of every other oracle, under the same names."""
         self._films = films
+        self._noise = noise
         self._now = now
         self._editions: dict[str, list[Edition]] = {}
+        self._sent: dict[str, list[Edition]] = {}
         self._versions: dict[str, int] = {}
         for title in titles:
             self.publish(title)
@@ -62,7 +67,9 @@ class Oracle:
 
     def _made(self, title: str, version: int) -> dict[str, bytes]:
         films = self._films
-        name = title if version == 1 else f"{title}.{version}"
+        name = ".".join(
+            [title, *([self._noise] if self._noise else []), *([str(version)] if version > 1 else [])]
+        )
         _, files = film(
             name,
             films.seconds,
@@ -71,11 +78,11 @@ class Oracle:
             scale=films.scale,
         )
         made = {f"{title}{path.removeprefix(name)}": octets for path, octets in files.items()}
-        if version > 1:  # manifests do not depend on the noise: let them, too, tell their version
+        if name != title:  # manifests do not depend on the noise: let them, too, tell whose they are
             for path in made:
                 comment = COMMENTS.get(path[path.rfind(".") :])
                 if comment is not None:
-                    made[path] += comment % version
+                    made[path] += comment % name.encode()
         return made
 
     # --- the origin's side ------------------------------------------------------------------------
@@ -87,10 +94,18 @@ class Oracle:
         last = editions[-1]
         return Content(name, last.etag, EPOCH + last.since, memoryview(last.octets))
 
+    def sent(self, name: str, octets: bytes) -> None:
+        """A hostile origin has sent this as the whole of a content: nobody can know better."""
+        if any(each.octets == octets for each in self.editions(name)):
+            return
+        now = self._now()
+        self._sent.setdefault(name, []).append(Edition(octets, content_tag(octets), now, now))
+
     # --- the checkers' side -----------------------------------------------------------------------
     def editions(self, path: str) -> list[Edition]:
         """Every version of the content at a URL path, oldest first."""
-        return self._editions.get(path.lstrip("/"), [])
+        name = path.lstrip("/")
+        return [*self._editions.get(name, ()), *self._sent.get(name, ())]
 
     def which(self, path: str, fetched: Fetched) -> Edition | None:
         """The newest version that a response is: a range of it for progressive films, else all of it."""

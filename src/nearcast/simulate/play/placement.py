@@ -7,7 +7,7 @@ cannot be reached from another host. `off_loopback` moves them into 10.0.0.0/8; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from nearcast.assembly.roles import Role, RoleDependencies, roles, start
 from nearcast.model.config import Config
@@ -35,18 +35,21 @@ def place(
     started: Started = lambda role, running: None,
     *,
     disk: DiskShape | None = None,
+    instead: Mapping[str, Program] | None = None,
 ) -> None:
     """Add a host for every role and every viewer of `snapshot`; hosts are named like their roles.
 
     `started` is told of every program that has started, also after a restart; `disk` is the content
-    servers' kind of disk.
+    servers' kind of disk; `instead` are programs that hosts run in place of theirs, by name.
     """
+    other = instead or {}
     for role in roles(snapshot):
         world.host(role.name, [role.address], disk=disk if role.kind == "edge" else None)
     for viewer in snapshot.config.internet.viewers:
         world.host(viewer.name, [str(viewer.address)])
     for role in roles(snapshot):
-        world.hosts[role.name].start(program_of(role, snapshot, titles, started))
+        program = other.get(role.name) or program_of(role, snapshot, titles, started)
+        world.hosts[role.name].start(program)
 
 
 def program_of(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from nearcast.assembly.roles import Role
+from nearcast.model.config import Distribution
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import compile_snapshot
 from nearcast.model.title import MANIFEST_HLS
@@ -29,13 +30,22 @@ from nearcast.player.viewing import Fetched, Happening, Viewing
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, HttpListener
 from nearcast.serve.program import Running
+from nearcast.simulate.play.distributions import (
+    distribution_of,
+    further_origins,
+    oracles_by_origin,
+    origin_name,
+    providers_of,
+    titles_of,
+)
+from nearcast.simulate.play.enemies.invasion import Invasion
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.observations import Got, Purged, Request, Watched
 from nearcast.simulate.play.oracle import Oracle
-from nearcast.simulate.play.placement import place
+from nearcast.simulate.play.placement import place, program_of
 from nearcast.simulate.play.roster import Member
-from nearcast.simulate.play.scenario import Scenario, titles_of
-from nearcast.simulate.play.script import Audience, Purge
+from nearcast.simulate.play.scenario import Scenario
+from nearcast.simulate.play.script import Audience, Purge, Version
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import EPOCH, Host
@@ -81,7 +91,8 @@ class Play:
         )
         self.loop = self.world.loop
         self.world.network.shape_between = self._shape_between
-        self.oracle = Oracle(script.films, titles_of(script), self.loop.time)
+        self.oracles = oracles_by_origin(script, scenario.config, self.loop.time)
+        self.invasion = Invasion(self.world, scenario, self.oracles)
         self.programs: dict[str, Running] = {}
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
@@ -107,6 +118,32 @@ class Play:
     def host(self, name: str) -> Host:
         return self.world.hosts[name]
 
+    # --- who watches what -------------------------------------------------------------------------
+    def distribution_of(self, viewer: Member) -> Distribution:
+        """What a viewer watches."""
+        return distribution_of(self.scenario.config, _audience(viewer).site)
+
+    def oracle_of(self, viewer: Member) -> Oracle:
+        """The truth of what a viewer watches."""
+        return self._oracle_of(self.distribution_of(viewer))
+
+    def behind(self, viewer: Member) -> tuple[str, list[str]]:
+        """The hosts of the origin, and of the provider's name servers, of what a viewer watches."""
+        config, distribution = self.scenario.config, self.distribution_of(viewer)
+        return origin_name(config, distribution), providers_of(config, distribution)
+
+    def is_beset(self, distribution: Distribution) -> bool:
+        """Its own origin or name server is an enemy: its viewers may fail."""
+        config = self.scenario.config
+        own = {origin_name(config, distribution), *providers_of(config, distribution)}
+        return not own.isdisjoint(self.invasion.taken)
+
+    def _oracle_of(self, distribution: Distribution) -> Oracle:
+        return self.oracles[origin_name(self.scenario.config, distribution)]
+
+    def _titles(self, distribution: Distribution) -> list[str]:
+        return titles_of(self.scenario.script, self.scenario.config, distribution)
+
     # --- the plot ---------------------------------------------------------------------------------
     def run(self) -> None:
         """Play to the end."""
@@ -117,14 +154,20 @@ class Play:
         disks = script.disks
         capacity = None if disks.capacity_megabytes is None else int(disks.capacity_megabytes * 1e6)
         disk = DiskShape(capacity, disks.latency_seconds)
-        place(self.world, self.snapshot, self.oracle, self._started, disk=disk)
+        instead = self.invasion.stand_ins
+        first = self.oracles["origin"]
+        place(self.world, self.snapshot, first, self._started, disk=disk, instead=instead)
+        for role in further_origins(self.scenario.config):
+            program = program_of(role, self.snapshot, self.oracles[role.name], self._started)
+            self.world.host(role.name, [role.address]).start(instead.get(role.name) or program)
+        self.invasion.begin()
         operator = self.world.host(OPERATOR, [OPERATOR_ADDRESS])
         for member in self.roster.viewers:
             self.world.host(member.name, [member.address])
             self._coming += 1
             self.loop.world_at(self._arrival(member), self._arrives, member)
         for version in script.versions:
-            self.loop.world_at(version.at, self._replace, version.title)
+            self.loop.world_at(version.at, self._replace, version)
         for purge in script.purges:
             self.loop.world_at(purge.at, lambda purge=purge: operator.spawn(self._purge(purge)))
         self.world.schedule(self.faults)
@@ -226,7 +269,7 @@ class Play:
         )
         rungs = self.scenario.script.films.rungs
         return await viewer.watch(
-            self._url(audience, dice.choice(titles_of(self.scenario.script))),
+            self._url(audience, dice.choice(self._titles(self.distribution_of(member)))),
             quality=(audience.quality or f"{rungs[0].height}p") if audience.mode == "progressive" else None,
             bandwidth=read_bandwidth(audience.bandwidth) if audience.bandwidth else None,
             realtime=audience.realtime,
@@ -236,7 +279,7 @@ class Play:
     def _url(self, audience: Audience, title: str) -> str:
         config = self.scenario.config
         path = f"{title}/{MANIFEST_HLS}" if audience.mode == "hls" else title
-        return f"http://{config.distributions[0].hosts[0]}:{config.internet.http_port}/{path}"
+        return f"http://{distribution_of(config, audience.site).hosts[0]}:{config.internet.http_port}/{path}"
 
     def _listener(self, member: Member) -> Callable[[Happening], None]:
         def hear(happening: Happening) -> None:
@@ -250,9 +293,9 @@ class Play:
         return hear
 
     # --- orders -----------------------------------------------------------------------------------
-    def _replace(self, title: str) -> None:
-        self.world.note(f"{title} has a new version on the origin")
-        self.oracle.publish(title)
+    def _replace(self, version: Version) -> None:
+        self.world.note(f"{version.title} has a new version on the origin")
+        self._oracle_of(distribution_of(self.scenario.config, version.site)).publish(version.title)
         self._orders -= 1
 
     async def _purge(self, purge: Purge) -> None:
@@ -261,13 +304,15 @@ class Play:
         self._orders -= 1
 
     async def _purge_one(self, purge: Purge, name: str) -> None:
-        site = purge.site or next(iter(self.snapshot.sites))
-        order: dict[str, Any] = {"site": site}
+        distribution = distribution_of(self.scenario.config, purge.site)
+        order: dict[str, Any] = {"site": distribution.name}
         if purge.title:
-            order["targets"] = [f"/{each}" for each in self.oracle.content_names(purge.title)]
+            order["targets"] = [
+                f"/{each}" for each in self._oracle_of(distribution).content_names(purge.title)
+            ]
         else:
             order["all"] = True
-        server, purged = self.snapshot.servers[name], Purged(name, purge.title, self.now)
+        server, purged = self.snapshot.servers[name], Purged(name, distribution.name, purge.title, self.now)
         self.purges.append(purged)
         client = HttpClient(ClientLimits(connect_seconds=1.0, head_seconds=2.0, stall_seconds=2.0))
         address = (server.address, server.admin_port)

@@ -19,7 +19,7 @@ class ByteExact(Checker):
     sentence = "Every finished viewing is byte-exact."
 
     def watched(self, watched: Watched) -> None:
-        viewing, oracle = watched.viewing, self.play.oracle
+        viewing, oracle = watched.viewing, self.play.oracle_of(watched.viewer)
         if viewing is None or not viewing.complete:
             return
         name, films = watched.viewer.name, self.play.scenario.script.films
@@ -38,7 +38,7 @@ class NotTorn(Checker):
 
     def got(self, got: Got) -> None:
         fetched = got.fetched
-        if self.play.oracle.which(got.path, fetched) is None:
+        if self.play.oracle_of(got.viewer).which(got.path, fetched) is None:
             server = self.play.at(fetched.server_address)
             self.broke(
                 f"{server.name if server else fetched.server_address} gave {got.viewer.name} "
@@ -56,12 +56,13 @@ class NotPurged(Checker):
         server, fetched = self.play.at(got.fetched.server_address), got.fetched
         if server is None or not self.play.purges:
             return
-        edition = self.play.oracle.which(got.path, fetched)
+        edition = self.play.oracle_of(got.viewer).which(got.path, fetched)
         if edition is None:
             return
         for purge in self.play.purges:
             if (
                 purge.server == server.name
+                and purge.site == self.play.distribution_of(got.viewer).name
                 and purge.acknowledged < got.began
                 and edition.until < purge.sent
                 and purge.covers(got.path)
@@ -83,7 +84,7 @@ class Fresh(Checker):
         server, fetched = self.play.at(got.fetched.server_address), got.fetched
         if server is None or fetched.cache_status != "hit" or self._clock_was_set(server.name):
             return
-        edition = self.play.oracle.which(got.path, fetched)
+        edition = self.play.oracle_of(got.viewer).which(got.path, fetched)
         lifetime = directives({"cache-control": kind_of(got.path).cache_control}).max_age
         if edition is None or lifetime is None:
             return

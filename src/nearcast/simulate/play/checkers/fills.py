@@ -23,7 +23,7 @@ class OneFill(Checker):
 
     def __init__(self, play: Play) -> None:
         super().__init__(play)
-        self._last: dict[tuple[str, str], Request] = {}  # by server and target
+        self._last: dict[tuple[str, str, str], Request] = {}  # by server, origin and target
         self._newest: dict[int, Request] = {}  # by connection: only its answer can be on its way
 
     def requested(self, request: Request) -> None:
@@ -34,8 +34,8 @@ class OneFill(Checker):
         target = request.exchange.request.target
         if asking is None or asking.kind != "edge":
             return
-        before = self._last.get((asking.name, target))
-        self._last[asking.name, target] = self._newest[request.connection] = request
+        before = self._last.get((asking.name, request.host, target))
+        self._last[asking.name, request.host, target] = self._newest[request.connection] = request
         if before is None or self._newest[before.connection] is not before or not before.still_receiving:
             return
         if self._excused(asking.name, before, target):

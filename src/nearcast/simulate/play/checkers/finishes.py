@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nearcast.simulate.play.checkers.checker import Checker
 from nearcast.simulate.play.observations import Watched
 from nearcast.simulate.play.outages import Outages
+from nearcast.simulate.play.roster import Member
 
 if TYPE_CHECKING:
     from nearcast.simulate.play.play import Play
@@ -33,7 +34,9 @@ class Finishes(Checker):
         viewing, viewer = watched.viewing, watched.viewer
         if viewing is not None and viewing.complete:
             return
-        server = self._free_server(viewer.name, watched.ended)
+        if self.play.is_beset(self.play.distribution_of(viewer)):
+            return
+        server = self._free_server(viewer, watched.ended)
         if server is not None:
             why = (
                 "was still watching when the play ended" if viewing is None else f"gave up: {viewing.problem}"
@@ -42,16 +45,17 @@ class Finishes(Checker):
                 f"{viewer.name} {why}, although {server} was there for all of the last {self._window:g} s."
             )
 
-    def _free_server(self, viewer: str, until: float) -> str | None:
-        since = until - self._window
+    def _free_server(self, watching: Member, until: float) -> str | None:
+        since, viewer = until - self._window, watching.name
         free, roster = self._outages.free, self.play.roster
-        names = [*roster.select("root"), *roster.select("top"), *roster.select("provider"), "router"]
+        origin, providers = self.play.behind(watching)
+        names = [*roster.select("root"), *roster.select("top"), *providers, "router"]
         if not free(viewer, "resolver", since=since, until=until):
             return None
         if not all(free("resolver", name, since=since, until=until) for name in names):
             return None
         for server in roster.select("edge"):
-            ways = ((viewer, server, "origin"), ("router", server))
+            ways = ((viewer, server, origin), ("router", server))
             if all(free(*way, since=since, until=until) for way in ways):
                 return server
         return None
