@@ -129,7 +129,12 @@ class Play:
 
     def behind(self, viewer: Member) -> tuple[str, list[str]]:
         """The hosts of the origin, and of the provider's name servers, of what a viewer watches."""
-        config, distribution = self.scenario.config, self.distribution_of(viewer)
+        return self.behind_site(self.distribution_of(viewer).name)
+
+    def behind_site(self, site: str) -> tuple[str, list[str]]:
+        """The same, for a distribution by its name."""
+        config = self.scenario.config
+        distribution = distribution_of(config, site)
         return origin_name(config, distribution), providers_of(config, distribution)
 
     def is_beset(self, distribution: Distribution) -> bool:

@@ -34,8 +34,11 @@ class OneFill(Checker):
         target = request.exchange.request.target
         if asking is None or asking.kind != "edge":
             return
+        self._newest[request.connection] = request
+        if "authorization" in request.exchange.request.fields:
+            return  # what is asked for with credentials is nobody else's
         before = self._last.get((asking.name, request.host, target))
-        self._last[asking.name, request.host, target] = self._newest[request.connection] = request
+        self._last[asking.name, request.host, target] = request
         if before is None or self._newest[before.connection] is not before or not before.still_receiving:
             return
         if self._excused(asking.name, before, target):

@@ -81,5 +81,8 @@ class Invasion:
             paths=list(contents),
             large=[path for path, size in contents.items() if size >= LARGE_BYTES] or list(contents),
             name_servers=[str(config.cdn.router), str(config.internet.resolver)],
+            resolver=str(config.internet.resolver),
             dns_port=config.internet.dns_port,
+            lure=LURE_ADDRESS,
+            lured=self.lure.named,
         )

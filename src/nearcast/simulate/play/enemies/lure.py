@@ -11,11 +11,11 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil\n"
 
 
 class Lure:
-    """Satisfies `Program` when called. `visits` are who came (address), and when (virtual seconds)."""
+    """Satisfies `Program` when called. `victims` are who came (an address), or for what name it was given."""
 
     def __init__(self, address: str, http_port: int, dns_port: int) -> None:
         self.address = address
-        self.visits: list[tuple[str, float]] = []
+        self.victims: list[str] = []
         self._http_port = http_port
         self._dns_port = dns_port
 
@@ -32,7 +32,11 @@ class Lure:
 
     def visited(self, peer: Any) -> None:
         """Somebody has come."""
-        self.visits.append((peer[0], asyncio.get_running_loop().time()))
+        self.victims.append(f"{peer[0]} came to it")
+
+    def named(self, name: str) -> None:
+        """The resolver has said that this name is here."""
+        self.victims.append(f"the resolver gave it as the address of {name}")
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.visited(writer.get_extra_info("peername"))

@@ -29,7 +29,8 @@ class LyingNameServer:
         self._authority = Authority(zones_by_server(config)[address])
         self._lure = lure
         self._ways: Sequence[str] = enemy.tricks or tuple(LIES)
-        strangers = [host for each in config.distributions for host in each.hosts]
+        own = tuple(each.zone for each in config.internet.providers if str(each.address) == address)
+        strangers = [host for each in config.distributions for host in each.hosts if not host.endswith(own)]
         strangers += [f"{each.name}.{config.cdn.zone}" for each in config.distributions]
         self._others = strangers
         self._zones = [".", config.cdn.zone, config.cdn.zone.rpartition(".")[2]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from nearcast.simulate.play.enemies import floods, heads
+from nearcast.simulate.play.enemies import floods, heads, questions
 from nearcast.simulate.play.enemies.answers import ANSWERS
 from nearcast.simulate.play.enemies.enemy import EnemyKind
 from nearcast.simulate.play.enemies.lies import LIES
@@ -17,7 +17,7 @@ VIEWER_TRICKS: Mapping[str, Trick] = {
     for each in (
         *(heads.odd_heads, heads.loops, heads.great_fields, heads.half_heads, heads.trickled_heads),
         *(heads.garbage, floods.connection_flood, floods.request_flood, floods.slow_reading),
-        *(floods.random_queries, floods.ranges, floods.leaving, floods.dns_streams),
+        *(floods.random_queries, floods.ranges, floods.leaving, floods.dns_streams, questions.questions),
     )
 }
 
