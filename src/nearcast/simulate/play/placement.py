@@ -13,6 +13,8 @@ from nearcast.assembly.roles import Role, RoleDependencies, roles, start
 from nearcast.model.config import Config
 from nearcast.model.snapshot import Snapshot
 from nearcast.origin.content import ContentSource
+from nearcast.origin.media import KINDS, MediaType
+from nearcast.origin.program import start_origin
 from nearcast.serve.program import Running
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.host import Host, Program
@@ -35,21 +37,19 @@ def place(
     started: Started = lambda role, running: None,
     *,
     disk: DiskShape | None = None,
-    instead: Mapping[str, Program] | None = None,
+    kinds: Mapping[str, MediaType] = KINDS,
 ) -> None:
     """Add a host for every role and every viewer of `snapshot`; hosts are named like their roles.
 
     `started` is told of every program that has started, also after a restart; `disk` is the content
-    servers' kind of disk; `instead` are programs that hosts run in place of theirs, by name.
+    servers' kind of disk; `kinds` is what the origin says of its contents.
     """
-    other = instead or {}
     for role in roles(snapshot):
         world.host(role.name, [role.address], disk=disk if role.kind == "edge" else None)
     for viewer in snapshot.config.internet.viewers:
         world.host(viewer.name, [str(viewer.address)])
     for role in roles(snapshot):
-        program = other.get(role.name) or program_of(role, snapshot, titles, started)
-        world.hosts[role.name].start(program)
+        world.hosts[role.name].start(program_of(role, snapshot, titles, started, kinds=kinds))
 
 
 def program_of(
@@ -57,12 +57,21 @@ def program_of(
     snapshot: Snapshot,
     titles: ContentSource,
     started: Started = lambda role, running: None,
+    *,
+    kinds: Mapping[str, MediaType] = KINDS,
 ) -> Program:
     """What a host runs for `role`, now and after every restart."""
 
     async def program(host: Host) -> None:
         means = RoleDependencies(host.clock, host.random, lambda: host.disk, titles)
-        started(role, await start(role, snapshot, means))
+        running: Running
+        if role.kind == "origin":
+            port = snapshot.config.internet.http_port
+            running = await start_origin(titles, role.address, port, clock=host.clock, kinds=kinds)
+        else:
+            running = await start(role, snapshot, means)
+        host.drains = running.drain
+        started(role, running)
         await asyncio.get_running_loop().create_future()  # its incarnation ends with the host's
 
     return program

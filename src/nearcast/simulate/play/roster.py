@@ -14,7 +14,6 @@ from ipaddress import IPv4Address, ip_address
 from nearcast.assembly.roles import roles
 from nearcast.model.config import Config, IpAddress, IpNetwork
 from nearcast.model.snapshot import compile_snapshot
-from nearcast.simulate.play.distributions import further_origins
 from nearcast.simulate.play.script import Audience
 
 VIEWERS_FROM = int(IPv4Address("172.16.0.1"))
@@ -70,8 +69,6 @@ def _programs(config: Config) -> Iterator[Member]:
             pop = snapshot.servers[role.name].pop
             groups |= {pop, snapshot.pops[pop].place.name}
         yield Member(role.name, role.kind, role.address, frozenset(groups))
-    for role in further_origins(config):
-        yield Member(role.name, role.kind, role.address, frozenset({role.name, role.kind, EVERYBODY}))
 
 
 def _viewers(config: Config, audiences: Iterable[Audience]) -> Iterator[Member]:

@@ -19,18 +19,10 @@ from nearcast.model.config import Config
 from nearcast.model.faults import Mistake, OperatorFault
 from nearcast.model.read import counted, mistakes_in, parse_document, read_config, text_in
 from nearcast.player.bandwidth import parse_rate
-from nearcast.simulate.play.distributions import (
-    distribution_of,
-    further_origins,
-    titles_of,
-    with_second,
-)
-from nearcast.simulate.play.enemies.enemy import Enemy
-from nearcast.simulate.play.enemies.tricks import tricks_of
 from nearcast.simulate.play.faults import FAULTS, Fault, read_faults
 from nearcast.simulate.play.placement import off_loopback
 from nearcast.simulate.play.roster import Roster, client_network
-from nearcast.simulate.play.script import FaultRate, Purge, Script, Version
+from nearcast.simulate.play.script import FaultRate, Script
 
 HOSTS = ("host", "one", "other")  # members of faults that name hosts
 TIME_DIGITS = 3
@@ -57,6 +49,11 @@ class Scenario:
             for fault in _drawn(rate, roster, random.Random(f"{seed}/rate/{index}"))
         ]
         return sorted([*self.faults, *drawn], key=lambda fault: fault.at)
+
+
+def titles_of(script: Script) -> list[str]:
+    """The names of the titles on the origin."""
+    return [f"film{number}" for number in range(1, script.films.titles + 1)]
 
 
 def _drawn(rate: FaultRate, roster: Roster, dice: random.Random) -> Iterator[Fault]:
@@ -110,7 +107,6 @@ def parse_scenario(text: str, path: Path) -> Scenario:
             mistakes.append(Mistake("config", document["config"], fault.sentence))
             mistakes += [Mistake(f"config: {each.path}", each.value, each.remedy) for each in fault.mistakes]
     if script is not None and config is not None:
-        script, config = with_second(script, config)
         mistakes += _between(script, config, faults)
     if mistakes or script is None or config is None:
         raise OperatorFault(f"{path} has {counted(mistakes)}; nothing was run", mistakes)
@@ -139,44 +135,18 @@ def _between(script: Script, config: Config, faults: list[Fault]) -> Iterator[Mi
                 yield Mistake(f"faults[{index}].{member}", host, remedy)
     for index, rate in enumerate(script.rates):
         yield from _rate(roster, f"rates.{index}", rate)
-    for index, enemy in enumerate(script.enemies):
-        yield from _enemy(script, config, f"enemies.{index}", enemy)
+    titles = titles_of(script)
     for index, purge in enumerate(script.purges):
-        yield from _site(config, f"purges.{index}.site", purge.site)
-        if purge.title:
-            yield from _title(script, config, f"purges.{index}.title", purge)
+        sites = {each.name for each in config.distributions}
+        if purge.site and purge.site not in sites:
+            yield Mistake(f"purges.{index}.site", purge.site, f"name one of {listed(sites)}")
+        if purge.title and purge.title not in titles:
+            yield Mistake(f"purges.{index}.title", purge.title, f"name one of {titles[0]} … {titles[-1]}")
         if not set(roster.select(purge.servers)) & set(roster.select("edge")):
             yield Mistake(f"purges.{index}.servers", purge.servers, "select content servers, such as edge")
     for index, version in enumerate(script.versions):
-        yield from _site(config, f"versions.{index}.site", version.site)
-        yield from _title(script, config, f"versions.{index}.title", version)
-
-
-def _site(config: Config, path: str, site: str) -> Iterator[Mistake]:
-    sites = {each.name for each in config.distributions}
-    if site and site not in sites:
-        yield Mistake(path, site, f"name one of {listed(sites)}")
-
-
-def _title(script: Script, config: Config, path: str, named: Purge | Version) -> Iterator[Mistake]:
-    titles = titles_of(script, config, distribution_of(config, named.site))
-    if named.title not in titles:
-        yield Mistake(path, named.title, f"name one of {titles[0]} … {titles[-1]}")
-
-
-def _enemy(script: Script, config: Config, path: str, enemy: Enemy) -> Iterator[Mistake]:
-    known = tricks_of(enemy.enemy)
-    for trick in enemy.tricks:
-        if trick not in known:
-            yield Mistake(f"{path}.tricks", trick, f"name some of {', '.join(known)}")
-    if enemy.until_seconds <= enemy.from_seconds:
-        yield Mistake(f"{path}.until_seconds", enemy.until_seconds, "write more than from_seconds")
-    if enemy.enemy == "origin" and not further_origins(config):
-        yield Mistake(
-            f"{path}.enemy", enemy.enemy, 'give the second distribution an origin of its own: "own"'
-        )
-    if enemy.enemy != "viewer" and sum(each.enemy == enemy.enemy for each in script.enemies) > 1:
-        yield Mistake(f"{path}.enemy", enemy.enemy, "leave it out; there is another one in its place")
+        if version.title not in titles:
+            yield Mistake(f"versions.{index}.title", version.title, f"name one of {titles[0]} … {titles[-1]}")
 
 
 def _audiences(script: Script, config: Config) -> Iterator[Mistake]:
@@ -188,7 +158,6 @@ def _audiences(script: Script, config: Config) -> Iterator[Mistake]:
         if audience.name in names:
             yield Mistake(f"{path}.name", audience.name, "already the name of an audience; choose another")
         names.add(audience.name)
-        yield from _site(config, f"{path}.site", audience.site)
         if audience.place and audience.place not in places:
             yield Mistake(f"{path}.place", audience.place, f"name one of the places: {listed(places)}")
         elif client_network(config, audience) is None:

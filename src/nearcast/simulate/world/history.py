@@ -29,6 +29,7 @@ WORDS = {
     "restart": "{} starts again",
     "hang": "{} hangs for {} s",
     "pause": "{} is paused for {} s",
+    "drain": "{} drains for {} s at most",
     "fault": "fault: {}",
     "note": "{}: {}",
 }
