@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from nearcast.model.config import Config
-from nearcast.model.read import parse_config
+from nearcast.lab.config import Internet, parse_internet
 
 # Hypothesis' own deadline is a timed assertion, and fails on a busy machine.
 settings.register_profile("untimed", deadline=None)
@@ -39,13 +38,13 @@ def media() -> Path:
 
 
 @pytest.fixture(scope="session")
-def example() -> Callable[[str], Config]:
+def example() -> Callable[[str], Internet]:
     """Reads `examples/NAME.toml`, moved to loopback addresses of this test run's own: nothing else that
     runs on this machine, another test run included, is in its way."""
 
-    def read(name: str) -> Config:
+    def read(name: str) -> Internet:
         text = (Path(__file__).parents[1] / "examples" / f"{name}.toml").read_text()
         own = f"127.{2 + os.getpid() % 250}."
-        return parse_config(text.replace('"127.0.', f'"{own}').replace("//127.0.", f"//{own}"))
+        return parse_internet(text.replace('"127.0.', f'"{own}').replace("//127.0.", f"//{own}"))
 
     return read

@@ -13,13 +13,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nearcast.assembly.roles import RoleDependencies, roles, start
+from nearcast.assembly.roles import RoleDependencies
 from nearcast.cache.disk import PosixDisk
+from nearcast.lab.config import Internet, LabViewer, read_internet
 from nearcast.lab.demo_run import DemoRun, DemoViewers
 from nearcast.lab.ports import find_ports, with_ports
-from nearcast.model.config import Config, LabViewer
-from nearcast.model.read import read_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.lab.roles import internet_roles
+from nearcast.model.snapshot import Revision, control_snapshot
 from nearcast.origin.content import ContentSource, MemorySource
 from nearcast.player.viewing import Viewing
 from nearcast.serve import loop as serve_loop
@@ -35,24 +35,23 @@ T = TypeVar("T")
 class Stage(ABC):
     """A running internet: the demo's, with a film called `clock` on its origin."""
 
-    config: Config
-    snapshot: Snapshot
+    internet: Internet
     files: dict[str, bytes]
 
     def __init__(self, example: str = "demo.toml") -> None:
         self.files = dict(film("clock", seconds=12, scale=0.1)[1])
         self.pages: ContentSource | None = None
-        self.config = self.adapt(read_config(EXAMPLES / example))
-        self.snapshot = compile_snapshot(self.config)
+        self.internet = self.adapt(read_internet(EXAMPLES / example))
+        self.fleet = control_snapshot(Revision(1, self.internet.config))
 
     @property
     def url(self) -> str:
-        host = self.config.distributions[0].hosts[0]
-        return f"http://{host}:{self.config.internet.http_port}/clock"
+        config = self.internet.config
+        return f"http://{config.distributions[0].hosts[0]}:{config.ports.http}/clock"
 
     @property
     def who(self) -> dict[str, LabViewer]:
-        return {viewer.name: viewer for viewer in self.config.internet.viewers}
+        return {viewer.name: viewer for viewer in self.internet.lab.viewers}
 
     def truth(self, path: str) -> bytes | None:
         """What the origin has at a URL path."""
@@ -70,7 +69,7 @@ class Stage(ABC):
     audience: DemoViewers
 
     @abstractmethod
-    def adapt(self, config: Config) -> Config:
+    def adapt(self, internet: Internet) -> Internet:
         """Where this world wants the programs."""
 
     @abstractmethod
@@ -98,14 +97,14 @@ class RealStage(Stage):
         self.running: dict[str, Running] = {}
         super().__init__(example)
 
-    def adapt(self, config: Config) -> Config:
-        return with_ports(config, find_ports(config, fixed=False))
+    def adapt(self, internet: Internet) -> Internet:
+        return with_ports(internet, find_ports(internet, fixed=False))
 
     def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def whole() -> T:
-            self.audience = DemoViewers(self.snapshot, time.time, random.Random(1))
+            self.audience = DemoViewers(self.internet, time.time, random.Random(1))
             try:
-                for role in roles(self.snapshot):
+                for role in internet_roles(self.internet):
                     await self.revive(role.name)
                 return await story()
             finally:
@@ -121,11 +120,11 @@ class RealStage(Stage):
         self.running[name].abort()
 
     async def revive(self, name: str) -> None:
-        role = next(each for each in roles(self.snapshot) if each.name == name)
+        role = next(each for each in internet_roles(self.internet) if each.name == name)
         disk = self.folder / name
         titles = MemorySource(self.files)
         means = RoleDependencies(time.time, random.Random(name), lambda: PosixDisk(disk), titles, self.pages)
-        self.running[name] = await start(role, self.snapshot, means)
+        self.running[name] = await role.start(means)
 
 
 class VirtualStage(Stage):
@@ -135,13 +134,13 @@ class VirtualStage(Stage):
         self.world = World(seed)
         super().__init__(example)
 
-    def adapt(self, config: Config) -> Config:
-        return off_loopback(config)
+    def adapt(self, internet: Internet) -> Internet:
+        return off_loopback(internet)
 
     def play(self, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def whole() -> T:
-            self.audience = DemoViewers(self.snapshot, self.world.here.clock, self.world.random("audience"))
-            place(self.world, self.snapshot, MemorySource(self.files))
+            self.audience = DemoViewers(self.internet, self.world.here.clock, self.world.random("audience"))
+            place(self.world, self.internet, MemorySource(self.files))
             await asyncio.sleep(0.5)  # virtual
             return await story()
 

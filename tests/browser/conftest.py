@@ -26,7 +26,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 PATIENCE_SECONDS = 30
@@ -152,7 +152,7 @@ def beside() -> Iterator[Beside]:
 def titles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one small title, `clock`: 30 s in three renditions."""
     folder = tmp_path_factory.mktemp("titles")
-    clip = TestPattern(seconds=30, width=640, height=360, frame_rate=Fraction(12))
+    clip = DrawnSource(seconds=30, width=640, height=360, frame_rate=Fraction(12))
     ladder = (Rung(256, 144, 120_000), Rung(426, 240, 250_000), Rung(640, 360, 500_000))
     package(clip, folder / "clock", name="Moving clock", ladder=ladder, segment_seconds=2)
     return folder

@@ -12,7 +12,7 @@ from tests.commands import RunningDemo, nearcast
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 pytestmark = [pytest.mark.browser, pytest.mark.peer("chromedriver")]
 
@@ -24,7 +24,7 @@ QUALITIES = ("144p", "240p", "360p")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """A demo of its own with a film of sixteen seconds."""
     folder = tmp_path_factory.mktemp("film")
-    clip = TestPattern(seconds=16, width=640, height=360, frame_rate=Fraction(12))
+    clip = DrawnSource(seconds=16, width=640, height=360, frame_rate=Fraction(12))
     package(clip, folder / "clip", name="clip", ladder=(Rung(640, 360, 500_000),))
     film = (folder / "clip" / "progressive" / "360p.mp4").rename(folder / "moving-clock.mp4")
     with RunningDemo("--video", str(film), temporary=tmp_path_factory.mktemp("demo")) as demo:

@@ -19,7 +19,12 @@ class Control:
         self._fake_cdn, self._beside = fake_cdn, beside
         self.cdn = beside(self._make())
         self.program = beside(
-            start_control(self.cdn.snapshot, self.cdn.catalogue, clock=lambda: fake_cdn.NOW)
+            start_control(
+                self.cdn.snapshot,
+                self.cdn.catalogue,
+                clock=lambda: fake_cdn.NOW,
+                viewers=self.cdn.viewers,
+            )
         )
 
     async def _make(self) -> Any:

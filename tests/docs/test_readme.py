@@ -101,4 +101,4 @@ def test_addresses_are_those_of_the_demo() -> None:
     for address in re.findall(r"127(?:\.\d+){3}", text):
         assert f'"{address}"' in example
     ports = {port for port in re.findall(r"127(?:\.\d+){3}:(\d+)|-p (\d+)", text) for port in port if port}
-    assert ports and all(f"_port = {port}" in example for port in ports)
+    assert ports and all(f" = {port}\n" in example for port in ports)

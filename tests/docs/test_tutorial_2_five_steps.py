@@ -10,7 +10,7 @@ from tests.chapters import Chapter, Outcome, check_printed
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 pytestmark = pytest.mark.peer("dig", "curl")
 CHAPTER = Chapter("2-five-steps.md")
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the chapter runs: with a small film that is called `clock` as the demo's own is."""
     folder = tmp_path_factory.mktemp("chapter")
     package(
-        TestPattern(seconds=8, width=640, height=360),
+        DrawnSource(seconds=8, width=640, height=360),
         folder / "clip",
         name="x",
         ladder=(Rung(640, 360, 800_000),),

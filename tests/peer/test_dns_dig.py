@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from nearcast.model.config import Config
+from nearcast.lab.config import Internet
 from nearcast.router.program import Router
 from nearcast.serve.loop import run
 
@@ -28,7 +28,7 @@ async def say(*command: str) -> str:
     return text
 
 
-def playing(demo: Config, names: Names, script: Callable[[], Awaitable[None]]) -> None:
+def playing(demo: Internet, names: Names, script: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
         async with names(demo):
             await script()
@@ -36,8 +36,8 @@ def playing(demo: Config, names: Names, script: Callable[[], Awaitable[None]]) -
     run(main())
 
 
-def dig(config: Config, server: object, *arguments: str) -> Awaitable[str]:
-    return say("dig", f"@{server}", "-p", str(config.internet.dns_port), "+time=5", *arguments)
+def dig(internet: Internet, server: object, *arguments: str) -> Awaitable[str]:
+    return say("dig", f"@{server}", "-p", str(internet.lab.dns_port), "+time=5", *arguments)
 
 
 def pops(text: str) -> set[str]:
@@ -46,9 +46,9 @@ def pops(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
-def test_the_resolver_serves_dig_by_subnet(demo: Config, names: Names, transport: str) -> None:
+def test_the_resolver_serves_dig_by_subnet(demo: Internet, names: Names, transport: str) -> None:
     async def script() -> None:
-        resolver = demo.internet.resolver
+        resolver = demo.lab.resolver
         for subnet, pop in (("203.0.113.0/24", "51"), ("198.51.100.0/24", "53"), ("203.0.113.7", "51")):
             short = await dig(demo, resolver, transport, f"+subnet={subnet}", "+short", "www.movie.test")
             assert short.splitlines()[0] == "movie.cdn.test."
@@ -60,9 +60,9 @@ def test_the_resolver_serves_dig_by_subnet(demo: Config, names: Names, transport
     playing(demo, names, script)
 
 
-def test_the_walk_from_the_root_by_hand(demo: Config, names: Names) -> None:
+def test_the_walk_from_the_root_by_hand(demo: Internet, names: Names) -> None:
     async def script() -> None:
-        internet = demo.internet
+        internet = demo.lab
         provider = internet.providers[0].address
         for server, expected in (
             (internet.root, f"ns.test.\t\t3600\tIN\tA\t{internet.top}"),
@@ -72,7 +72,13 @@ def test_the_walk_from_the_root_by_hand(demo: Config, names: Names) -> None:
             text = await dig(demo, server, "+norec", "www.movie.test")
             assert expected in text
             assert ("flags: qr aa;" in text) == (server == provider)
-        text = await dig(demo, demo.cdn.router, "+norec", "+subnet=198.51.100.0/24", "s07.movie.cdn.test")
+        text = await dig(
+            demo,
+            demo.config.routers[0].addresses[0],
+            "+norec",
+            "+subnet=198.51.100.0/24",
+            "s07.movie.cdn.test",
+        )
         assert "flags: qr aa;" in text and "CLIENT-SUBNET: 198.51.100.0/24/24" in text
 
     playing(demo, names, script)
@@ -98,10 +104,10 @@ def test_the_walk_from_the_root_by_hand(demo: Config, names: Names) -> None:
     ],
 )
 def test_the_providers_name_server_answers_whatever_dig_can_ask(
-    demo: Config, names: Names, arguments: tuple[str, ...], expected: str
+    demo: Internet, names: Names, arguments: tuple[str, ...], expected: str
 ) -> None:
     async def script() -> None:
-        text = await dig(demo, demo.internet.providers[0].address, "+norec", *arguments)
+        text = await dig(demo, demo.lab.providers[0].address, "+norec", *arguments)
         assert expected in text, text
 
     playing(demo, names, script)
@@ -109,9 +115,9 @@ def test_the_providers_name_server_answers_whatever_dig_can_ask(
 
 @pytest.mark.peer("kdig")
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
-def test_kdig_reads_the_same(demo: Config, names: Names, transport: str) -> None:
+def test_kdig_reads_the_same(demo: Internet, names: Names, transport: str) -> None:
     async def script() -> None:
-        place = f"@{demo.internet.resolver}", "-p", str(demo.internet.dns_port)
+        place = f"@{demo.lab.resolver}", "-p", str(demo.lab.dns_port)
         text = await say("kdig", *place, transport, "+subnet=203.0.113.0/24", "www.movie.test", "A")
         assert "status: NOERROR" in text and "203.0.113.0/24/24" in text
         assert "movie.cdn.test." in text and ".51." in text
@@ -120,10 +126,10 @@ def test_kdig_reads_the_same(demo: Config, names: Names, transport: str) -> None
 
 
 @pytest.mark.peer("kdig")
-def test_kdig_keeps_a_connection_for_many_questions(demo: Config, names: Names) -> None:
+def test_kdig_keeps_a_connection_for_many_questions(demo: Internet, names: Names) -> None:
     async def script() -> None:
         questions = [part for number in range(8) for part in (f"s{number:02d}.movie.cdn.test", "A")]
-        place = f"@{demo.cdn.router}", "-p", str(demo.internet.dns_port)
+        place = f"@{demo.config.routers[0].addresses[0]}", "-p", str(demo.lab.dns_port)
         text = await say("kdig", *place, "+tcp", "+keepopen", "+short", *questions)
         assert len(text.split()) == 16
 

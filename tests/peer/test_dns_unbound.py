@@ -12,21 +12,23 @@ import dns.message
 import dns.rcode
 import pytest
 
-from nearcast.model.config import Config
+from nearcast.lab.config import Internet
 from nearcast.router.program import Router
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.loop import run
 
 pytestmark = pytest.mark.peer("unbound")
 Names = Callable[..., AbstractAsyncContextManager[Router]]
-Unbound = Callable[[Config], AbstractAsyncContextManager[None]]
+Unbound = Callable[[Internet], AbstractAsyncContextManager[None]]
 
 IOWA, FRANKFURT = ip_network("203.0.113.0/24"), ip_network("198.51.100.0/24")
 
 
-def test_the_same_servers_with_unbound_as_the_resolver(demo: Config, names: Names, unbound: Unbound) -> None:
+def test_the_same_servers_with_unbound_as_the_resolver(
+    demo: Internet, names: Names, unbound: Unbound
+) -> None:
     async def main() -> None:
-        place = str(demo.internet.resolver), demo.internet.dns_port
+        place = str(demo.lab.resolver), demo.lab.dns_port
         client = DnsClient(rng=Random(1), mixed_case=True)
 
         async def ask(subnet: IPv4Network, name: str = "www.movie.test") -> dns.message.Message:

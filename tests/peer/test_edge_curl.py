@@ -14,7 +14,7 @@ import pytest
 from nearcast.cache.disk import PosixDisk
 from nearcast.edge.program import start_edge
 from nearcast.model.read import parse_config
-from nearcast.model.snapshot import compile_snapshot
+from nearcast.model.snapshot import Revision, edge_snapshot
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.loop import loop_factory
 
@@ -41,9 +41,11 @@ def play(folder: Path, story: Callable[[Curl, int], Awaitable[None]]) -> None:
     text = DEMO.read_text()
     for old, new in (("127.0.51.2", "127.0.0.2"), ("127.0.40.1", "127.0.0.3")):
         text = text.replace(old, new)
-    text = text.replace("http_port = 8080", f"http_port = {http_port}")
-    text = text.replace("admin_port = 8081", f"admin_port = {admin_port}")
-    snapshot = compile_snapshot(parse_config(text.replace("127.0.0.3:8080", f"127.0.0.3:{origin_port}")))
+    text = text.replace("http = 8080", f"http = {http_port}")
+    text = text.replace("admin = 8081", f"admin = {admin_port}")
+    snapshot = edge_snapshot(
+        Revision(1, parse_config(text.replace("127.0.0.3:8080", f"127.0.0.3:{origin_port}"))), "ia2"
+    )
 
     def origin(exchange: Exchange) -> None:
         exchange.respond(200, {"cache-control": "max-age=60", "etag": '"v1"'}, BODY)
@@ -64,7 +66,7 @@ def play(folder: Path, story: Callable[[Curl, int], Awaitable[None]]) -> None:
     async def whole() -> None:
         listener = await listen_http(origin, "127.0.0.3", origin_port, clock=lambda: NOW)
         disk = PosixDisk(folder / "store")
-        edge = await start_edge(snapshot, "ia2", disk=disk, clock=lambda: NOW, rng=random.Random(1))
+        edge = await start_edge(snapshot, disk=disk, clock=lambda: NOW, rng=random.Random(1))
         try:
             async with asyncio.timeout(60):
                 await story(curl, admin_port)

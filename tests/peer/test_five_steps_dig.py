@@ -66,18 +66,18 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 async def dig(stage: RealStage, server: object, *arguments: str) -> Reply:
-    where = f"@{server}", "-p", stage.config.internet.dns_port, "+time=5", "+tries=1"
+    where = f"@{server}", "-p", stage.internet.lab.dns_port, "+time=5", "+tries=1"
     return read(await printed("dig", *where, *arguments))
 
 
 def pops(stage: RealStage, reply: Reply) -> set[str]:
     """The PoPs that an answer's addresses belong to."""
-    by_address = {server.address: server.pop for server in stage.snapshot.servers.values()}
+    by_address = {server.address: server.pop for server in stage.fleet.servers.values()}
     return {by_address[address] for address in reply.addresses}
 
 
 def test_1_the_resolver_answers_with_the_alias_and_near_servers(packaged: RealStage, transport: str) -> None:
-    resolver = packaged.config.internet.resolver
+    resolver = packaged.internet.lab.resolver
 
     async def story() -> None:
         for subnet, pop in ((IOWA, "ia"), (FRANKFURT, "fra")):
@@ -94,7 +94,7 @@ def test_1_the_resolver_answers_with_the_alias_and_near_servers(packaged: RealSt
 
 def test_2_the_walk_from_the_root_ends_in_the_handover(packaged: RealStage, transport: str) -> None:
     """Each referral is followed to the address that its own glue names, as a resolver would."""
-    internet = packaged.config.internet
+    internet = packaged.internet.lab
 
     def ask(server: str) -> Awaitable[Reply]:
         return dig(packaged, server, transport, "+norec", NAME)
@@ -122,7 +122,7 @@ def test_2_the_walk_from_the_root_ends_in_the_handover(packaged: RealStage, tran
 
 
 def test_3_the_router_chooses_by_the_clients_network(packaged: RealStage, transport: str) -> None:
-    router = packaged.config.cdn.router
+    router = packaged.internet.config.routers[0].addresses[0]
 
     async def story() -> None:
         chosen = {}
@@ -130,7 +130,7 @@ def test_3_the_router_chooses_by_the_clients_network(packaged: RealStage, transp
             reply = await dig(packaged, router, transport, "+norec", f"+subnet={subnet}", CDN_NAME)
             assert "aa" in reply.flags and reply.status == "NOERROR"
             assert pops(packaged, reply) == {pop} and len(reply.addresses) == 2
-            assert set(reply.ttls) == {packaged.config.cdn.answer_ttl_seconds}
+            assert set(reply.ttls) == {packaged.internet.config.cdn.answer_ttl_seconds}
             assert reply.subnet == f"{subnet}/24"
             chosen[pop] = reply.answer
         again = await dig(packaged, router, transport, "+norec", f"+subnet={IOWA}", CDN_NAME)
@@ -146,10 +146,10 @@ def test_3_the_router_chooses_by_the_clients_network(packaged: RealStage, transp
 def test_4_the_answer_is_kept_for_this_network_and_its_ttl_counts_down(
     packaged: RealStage, transport: str
 ) -> None:
-    resolver, router = packaged.config.internet.resolver, packaged.config.cdn.router
+    resolver = packaged.internet.lab.resolver
 
     async def decided() -> int:
-        return len(await packaged.audience.admin(str(router), "/decisions"))
+        return len(await packaged.audience.admin(packaged.audience.router_admin, "/decisions"))
 
     async def story() -> None:
         first = await dig(packaged, resolver, transport, f"+subnet={IOWA}", NAME)

@@ -13,14 +13,14 @@ import pytest
 
 from nearcast.model.title import Title
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 pytestmark = [pytest.mark.peer("ffprobe", "ffmpeg")]
 
 CLIPS = {
-    "whole": TestPattern(seconds=3, width=128, height=72),
-    "odd rate": TestPattern(seconds=2.5, width=128, height=72, frame_rate=Fraction(30_000, 1001)),
-    "silent": TestPattern(seconds=2, width=128, height=72, has_sound=False),
+    "whole": DrawnSource(seconds=3, width=128, height=72),
+    "odd rate": DrawnSource(seconds=2.5, width=128, height=72, frame_rate=Fraction(30_000, 1001)),
+    "silent": DrawnSource(seconds=2, width=128, height=72, has_sound=False),
 }
 PICTURES = {"whole": 75, "odd rate": 75, "silent": 50}
 

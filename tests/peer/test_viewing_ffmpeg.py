@@ -28,7 +28,8 @@ async def probe(url: str) -> dict[str, Any]:
 
 
 async def statistics(stage: RealStage, name: str) -> Counter[str]:
-    told = await stage.audience.admin(stage.snapshot.servers[name].address, "/stats")
+    server = stage.fleet.servers[name]
+    told = await stage.audience.admin((server.address, server.admin_port), "/stats")
     return Counter({key: value for key, value in told.items() if isinstance(value, int)})
 
 
@@ -50,7 +51,7 @@ def heights_in(path: str) -> set[int]:
 
 @pytest.mark.peer("ffprobe", "ffmpeg")
 def test_ffmpeg_plays_every_file_from_a_content_server_which_fills_and_then_hits(packaged: RealStage) -> None:
-    server = packaged.snapshot.servers["fra1"]
+    server = packaged.fleet.servers["fra1"]
 
     async def story() -> None:
         before = await statistics(packaged, "fra1")
@@ -75,19 +76,19 @@ def test_ffmpeg_plays_every_file_from_a_content_server_which_fills_and_then_hits
 def test_ffmpeg_follows_the_router_to_the_server_that_is_near(packaged: RealStage) -> None:
     """Of a manifest ffmpeg asks the router for every segment anew, then without the client's address; a
     progressive film is one URL, so all of it comes from the PoP of that client."""
-    config = packaged.config
+    config = packaged.internet.config
 
     async def watch(*paths: str) -> set[str]:
         """Who was asked for content while these were played."""
         before = await requests()
         for path in paths:
-            url = f"http://{config.cdn.router}:{config.internet.http_port}/clock/{path}?client=203.0.113.7"
+            url = f"http://{config.routers[0].addresses[0]}:{config.ports.http}/clock/{path}?client=203.0.113.7"
             await decodes_whole(url, heights_in(path))
         after = await requests()
-        return {packaged.snapshot.servers[name].pop for name in after if after[name] > before[name]}
+        return {packaged.fleet.servers[name].pop for name in after if after[name] > before[name]}
 
     async def requests() -> dict[str, int]:
-        return {name: (await statistics(packaged, name))["requests"] for name in packaged.snapshot.servers}
+        return {name: (await statistics(packaged, name))["requests"] for name in packaged.fleet.servers}
 
     async def story() -> None:
         assert "ia" in await watch(*MANIFESTS)
@@ -102,7 +103,7 @@ def curl(*arguments: object) -> tuple[object, ...]:
 
 async def addresses_by_dig(stage: RealStage, client: str) -> list[str]:
     """The addresses that dig gets for `www.movie.test` from the viewers' resolver."""
-    internet = stage.config.internet
+    internet = stage.internet.lab
     where = f"@{internet.resolver}", "-p", internet.dns_port
     answer = await printed("dig", *where, "www.movie.test", f"+subnet={client}/24", "+short")
     alias, *addresses = answer.split()
@@ -115,7 +116,7 @@ def test_curl_fetches_a_film_by_name_with_the_address_that_dig_got(
     packaged: RealStage, tmp_path: Path
 ) -> None:
     path = "/clock/progressive/240p.mp4"
-    film, port = packaged.truth(path), packaged.config.internet.http_port
+    film, port = packaged.truth(path), packaged.internet.config.ports.http
     assert film is not None
     url, out = f"http://www.movie.test:{port}{path}", tmp_path / "film.mp4"
 
@@ -137,7 +138,7 @@ def test_curl_fetches_a_film_by_name_with_the_address_that_dig_got(
 @pytest.mark.peer("curl", "dig")
 def test_curl_resumes_a_broken_download_at_another_server(packaged: RealStage, tmp_path: Path) -> None:
     path = "/clock/progressive/240p.mp4"
-    film, port = packaged.truth(path), packaged.config.internet.http_port
+    film, port = packaged.truth(path), packaged.internet.config.ports.http
     assert film is not None
     url, out = f"http://www.movie.test:{port}{path}", tmp_path / "film.mp4"
 
@@ -157,7 +158,7 @@ def test_curl_resumes_a_broken_download_at_another_server(packaged: RealStage, t
 
 @pytest.mark.peer("curl")
 def test_curl_asks_the_labs_resolver_itself(packaged: RealStage) -> None:
-    internet = packaged.config.internet
+    internet = packaged.internet.lab
 
     async def story() -> str:
         url = f"http://www.movie.test:{internet.http_port}/clock/manifest.mpd"

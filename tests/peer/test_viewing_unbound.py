@@ -22,7 +22,7 @@ def play(stage: RealStage, unbound: Unbound, story: Callable[[], Coroutine[Any, 
 
     async def whole() -> None:
         await stage.running["resolver"].drain(1)
-        async with unbound(stage.config):
+        async with unbound(stage.internet):
             await story()
 
     stage.play(whole)

@@ -12,33 +12,34 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from nearcast.model.config import Config
-from nearcast.router.zones import zones_by_server
+from tests.zones import zones_by_server
+
+from nearcast.lab.config import Internet
 from nearcast.wire.dns.names import name_text
 
 READY_SECONDS_MAX = 10.0
 
 
-def unbound_conf(config: Config, folder: Path) -> str:
-    """What unbound needs to know to resolve the names of `config` on the resolver's address."""
-    internet = config.internet
-    port = internet.dns_port
+def unbound_conf(internet: Internet, folder: Path) -> str:
+    """What unbound needs to know to resolve the names of `internet` on the resolver's address."""
+    config, lab = internet.config, internet.lab
+    port = lab.dns_port
     stubs = [
         f'stub-zone:\n  name: "{name_text(zone.origin)}"\n  stub-addr: {address}@{port}\n  stub-prime: no\n'
-        for address, zones in zones_by_server(config).items()
+        for address, zones in zones_by_server(internet).items()
         for zone in zones
     ]
-    tops = {config.cdn.zone, *(provider.zone for provider in internet.providers)}
+    tops = {config.cdn.zone, *(provider.zone for provider in lab.providers)}
     local = "".join(f'  local-zone: "{zone.rpartition(".")[2]}." nodefault\n' for zone in sorted(tops))
     return f"""
 server:
-  interface: {internet.resolver}
-  outgoing-interface: {internet.resolver}
+  interface: {lab.resolver}
+  outgoing-interface: {lab.resolver}
   port: {port}
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   module-config: "subnetcache validator iterator"
-  send-client-subnet: {config.cdn.router}
+  send-client-subnet: {config.routers[0].addresses[0]}
   client-subnet-always-forward: yes
   num-threads: 1
   do-daemonize: no
@@ -56,10 +57,10 @@ remote-control:
 
 
 @asynccontextmanager
-async def running_unbound(config: Config, folder: Path) -> AsyncIterator[None]:
-    """unbound on the resolver's address and port of `config`, ready to be asked."""
+async def running_unbound(internet: Internet, folder: Path) -> AsyncIterator[None]:
+    """unbound on the resolver's address and port of `internet`, ready to be asked."""
     path = folder / "unbound.conf"
-    path.write_text(unbound_conf(config, folder))
+    path.write_text(unbound_conf(internet, folder))
     process = await asyncio.create_subprocess_exec(
         "unbound", "-d", "-c", str(path), stderr=asyncio.subprocess.PIPE
     )

@@ -16,7 +16,7 @@ import pytest
 from nearcast.edge.program import start_edge
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.read import parse_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Revision, edge_snapshot
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.simulate.world.host import Host
@@ -29,10 +29,10 @@ NAMES = [f"/{name}" for name in "abcde"]
 FAULTS = ["write", "create", "map", "rename", "remove"]
 
 
-def snapshot() -> Snapshot:
+def snapshot() -> EdgeSnapshot:
     text = DEMO.read_text().replace("127.0.51.2", EDGE).replace("127.0.40.1", ORIGIN)
     text = text.replace(f'address = "{EDGE}"', f'address = "{EDGE}"\ncache_megabytes = 1')
-    return compile_snapshot(parse_config(text))
+    return edge_snapshot(Revision(1, parse_config(text)), "ia2")
 
 
 def truth(path: str, version: int) -> bytes:
@@ -86,7 +86,7 @@ class Storm:
         await listen_http(answer, ORIGIN, 8080, clock=host.clock)
 
     async def serve_edge(self, host: Host) -> None:
-        await start_edge(self.snapshot, "ia2", disk=host.disk, clock=host.clock, rng=host.random)
+        await start_edge(self.snapshot, disk=host.disk, clock=host.clock, rng=host.random)
 
     async def view(self, dice: random.Random) -> None:
         client = HttpClient()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import httptools
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nearcast.wire.http.body import ChunkedFraming, Framing, LengthFraming
+from nearcast.wire.http.field_block import few_field_lines, field_lines
 from nearcast.wire.http.head import (
     encode_request_head,
     encode_response_head,
@@ -106,15 +108,26 @@ def test_a_request_head_is_read_as_it_was_written(path: str, fields: dict[str, s
     target = "/" + path.replace("#", "")
     octets = encode_request_head("GET", target, {"host": "a.test", **fields})
     assert end_of_head(octets + b"\r\n\r\n") == len(octets)
-    head = parse_request_head(octets)
+    head = parse_request_head(octets).head
     assert (head.method, head.target) == ("GET", target)
     assert head.fields == {"host": "a.test", **fields}
 
 
 @given(st.integers(200, 599), FIELDS)
 def test_a_response_head_is_read_as_it_was_written(status: int, fields: dict[str, str]) -> None:
-    head = parse_response_head(encode_response_head(status, fields))
+    head = parse_response_head(encode_response_head(status, fields)).head
     assert (head.status, head.fields) == (status, fields)
+
+
+@given(st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=3))
+def test_few_fields_are_judged_as_many_are(fields: dict[str, str]) -> None:
+    try:
+        lines = field_lines(fields).encode("latin-1")
+    except ValueError:
+        with pytest.raises(ValueError):
+            few_field_lines(fields)
+    else:
+        assert few_field_lines(fields) == lines
 
 
 @given(st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=4))
@@ -164,7 +177,7 @@ def test_a_head_of_noise_is_refused_and_nothing_else_happens(noise: bytes) -> No
 def test_an_accepted_request_has_one_framing(lines: list[bytes]) -> None:
     octets = b"POST / HTTP/1.1\r\nHost: a\r\n" + b"".join(lines) + b"\r\n"
     try:
-        fields = parse_request_head(octets).fields
+        fields = parse_request_head(octets).head.fields
     except HttpFault:
         return
     framed = [line for line in lines if line.lower().startswith((b"content-length", b"transfer-encoding"))]

@@ -12,7 +12,7 @@ from tests.commands import RunningDemo, document, failed_checks, gone, nearcast
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real video: six seconds that were drawn and encoded."""
     out = tmp_path_factory.mktemp("film") / "clip"
-    package(TestPattern(seconds=6), out, name="clip", ladder=(Rung(320, 180, 200_000),))
+    package(DrawnSource(seconds=6), out, name="clip", ladder=(Rung(320, 180, 200_000),))
     return out / "progressive" / "180p.mp4"
 
 

@@ -12,7 +12,7 @@ from tests.commands import NEARCAST, document, failed_checks, on_terminal
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import package
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m")
@@ -27,7 +27,7 @@ WITHOUT_IPV6 = [
 def title(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A packaged film of two seconds."""
     out = tmp_path_factory.mktemp("film") / "clip"
-    package(TestPattern(seconds=2, width=160, height=90), out, name="clip", ladder=(Rung(160, 90, 80_000),))
+    package(DrawnSource(seconds=2, width=160, height=90), out, name="clip", ladder=(Rung(160, 90, 80_000),))
     return out
 
 
@@ -103,8 +103,8 @@ def test_ipv6_that_is_not_there_is_told_with_path_and_remedy(
     demo = str(NEARCAST), "demo", "--once", "--config", str(config)
     finished = run(*without_ipv6, *demo, temporary=temporary)
     assert finished.returncode == 2
-    assert "content_servers.5.address = '::1': this machine has no IPv6; use" in finished.stderr
-    assert "internet.origin = '2001:db8::1': this machine has no such IPv6 address; add" in finished.stderr
+    assert "content_servers.5.addresses.0 = '::1': this machine has no IPv6; use" in finished.stderr
+    assert "lab.origin = '2001:db8::1': this machine has no such IPv6 address; add" in finished.stderr
     assert "Traceback" not in finished.stderr and list(temporary.iterdir()) == []
 
 

@@ -43,7 +43,7 @@ def test_3_pushed_titles_are_hits_for_the_first_viewer(stage) -> None:
 
     reports, showings = stage.play(story)
     assert {name: each["warmed"] for name, each in reports.items()} == dict.fromkeys(
-        stage.snapshot.servers, len(targets)
+        stage.fleet.servers, len(targets)
     )
     checks = checks_of(showings, stage.truth, pushed=True)
     assert all(checks.values()), checks
@@ -91,7 +91,7 @@ def test_6_a_server_dies_in_the_middle_and_the_viewing_ends_complete_from_anothe
 def test_7_the_router_stops_naming_a_dead_server_and_names_it_again_when_it_is_back(stage) -> None:
     async def names_of_iowa() -> set[str]:
         target = "/explain?name=www.movie.test&client=203.0.113.7"
-        record = await stage.on("iowa", stage.audience.admin(str(stage.config.cdn.router), target))
+        record = await stage.on("iowa", stage.audience.admin(stage.audience.router_admin, target))
         return {server["name"] for server in record["servers"]}
 
     async def until(wanted: bool) -> None:

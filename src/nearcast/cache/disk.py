@@ -13,10 +13,16 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+# A mapping costs the process one of its maps, of which Linux grants 65,530 (vm.max_map_count), and with
+# CPython before 3.13 a file descriptor too: the larger part of either is left to the rest of the program.
+MAPPED_MAX = 16_384
 
 
 class DirectoryEntry(NamedTuple):
@@ -35,8 +41,15 @@ class DiskFile(Protocol):
 
 
 class Disk(Protocol):
-    """What a store may do with its directory."""
+    """What a store may do with its directory.
 
+    Files take whole blocks of `block_bytes`. `mapped_max`: so many may be mapped at once.
+    """
+
+    @property
+    def block_bytes(self) -> int: ...
+    @property
+    def mapped_max(self) -> int: ...
     def make_directory(self, path: str) -> None: ...
     def entries(self, path: str) -> Sequence[tuple[str, int]]: ...  # names and sizes in bytes
     def create(self, path: str) -> DiskFile: ...
@@ -72,6 +85,15 @@ class PosixDisk:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
+        self.block_bytes = os.statvfs(root).f_frsize or 4096
+
+    @property
+    def mapped_max(self) -> int:
+        """A quarter of the descriptors that the process may have now, where mappings hold one."""
+        if sys.version_info >= (3, 13):
+            return MAPPED_MAX
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return MAPPED_MAX if descriptors < 0 else min(MAPPED_MAX, descriptors // 4)
 
     def make_directory(self, path: str) -> None:
         (self.root / path).mkdir(parents=True, exist_ok=True)
@@ -92,6 +114,8 @@ class PosixDisk:
         with open(self.root / path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 return memoryview(b"")  # mmap refuses empty files
+            if sys.version_info >= (3, 13):
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, trackfd=False))
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def rename(self, old: str, new: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nearcast.cache.body import MappedBody
 from nearcast.cache.freshness import Freshness
 from nearcast.wire.http.message import Fields
 
@@ -46,12 +47,7 @@ class ObjectHead:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A whole stored object. The body is a mapping that stays valid after the object was evicted."""
+    """A whole stored object. Its body stays valid after the object was evicted."""
 
     head: ObjectHead
-    body: memoryview
-
-    @property
-    def length(self) -> int:
-        """Bytes of the body."""
-        return len(self.body)
+    body: MappedBody

@@ -37,6 +37,17 @@ class Found(NamedTuple):
     length: int
     body_sum: int  # CRC-32
 
+    def fits(self, file: memoryview) -> bool:
+        """Whether `file` ends as this one did: the whole of it, and not another. Reads only its tail."""
+        tail = self.start + self.length
+        if len(file) != tail + TAIL_BYTES:
+            return False
+        length, _, body_sum = _SUMS.unpack_from(file, tail)
+        sums_sum, magic = _END.unpack_from(file, tail + _SUMS.size)
+        return (length, body_sum, magic) == (self.length, self.body_sum, MAGIC) and sums_sum == zlib.crc32(
+            file[tail : tail + _SUMS.size]
+        )
+
     def body_is_sound(self, file: memoryview) -> bool:
         """Whether the body is the one that was written. Reads all of it."""
         return zlib.crc32(file[self.start : self.start + self.length]) == self.body_sum

@@ -13,9 +13,9 @@ A cache may forget, but it must not be wrong. So:
   `sync=True` file and directory are synced before an object counts as stored, and it survives.
 - A purge is a promise: the directory is synced before it is acknowledged, so that no crash brings a
   purged object back.
-- At most `bytes_max` bytes of files, those being written included. (A mapping may outlive its evicted
-  file; the disk gets those bytes back when the last reader is done.)
-- A disk that is full or fails makes `begin` return None, or a `ObjectWriter` end early: the caller proxies.
+- At most `bytes_max` bytes of files, those being written included, as `account.py` counts them. (A mapping
+  may outlive its evicted file; the disk gets those bytes back when the last reader is done.)
+- A disk that is full or fails makes `begin` return None, or an `ObjectWriter` end early: the caller proxies.
   A file that cannot be read is a miss. A file that cannot be removed stays on the account. As long as the
   disk does not say what an earlier run left, nothing is stored and no purge is acknowledged: what nobody
   knows can neither be counted nor be dropped.
@@ -28,25 +28,29 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import blake2b
 
+from nearcast.cache.account import Account
+from nearcast.cache.bodies_at_hand import HELD_BYTES_MAX, SMALL_BYTES_MAX, BodiesAtHand, too_many_open
+from nearcast.cache.body import MappedBody
 from nearcast.cache.disk import Disk
 from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.eviction import EvictionPolicy
-from nearcast.cache.lru import Lru
+from nearcast.cache.index_entry import IndexEntry
 from nearcast.cache.object_file import HEAD_BYTES_MAX, TAIL_BYTES, Found, encode_start, parse_object
-from nearcast.cache.object_writer import RESERVE_BYTES, ObjectWriter
+from nearcast.cache.object_writer import ObjectWriter
+from nearcast.cache.policies.lru import Lru
 
 OBJECTS = "objects"
 FILLING = "filling"
-MAPPED_MAX = 256  # a mapping holds a file descriptor (CPython before 3.13 cannot do without)
-
-_TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class Store:
-    """Objects by key. `open` it before anything else."""
+    """Objects by key. `open` it before anything else.
+
+    Bodies of up to `small_bytes_max` are kept in memory, `held_bytes_max` in all, and at most `mapped_max` of
+    the larger ones mapped (default: what the disk grants).
+    """
 
     def __init__(
         self,
@@ -55,35 +59,37 @@ class Store:
         *,
         policy: EvictionPolicy | None = None,
         sync: bool = False,
-        mapped_max: int = MAPPED_MAX,
+        small_bytes_max: int = SMALL_BYTES_MAX,
+        held_bytes_max: int = HELD_BYTES_MAX,
+        mapped_max: int | None = None,
     ) -> None:
         self.disk = disk
-        self.bytes_max = bytes_max
         self.sync = sync
-        self.faults_total = 0  # of the disk
+        self.account = Account(disk, bytes_max, self._evict_one)
         self.dropped_total = 0  # files that were no whole objects
         self.evicted_total = 0
         self._policy = policy or Lru()
-        self._index: dict[str, ObjectHead] = {}
-        self._sizes: dict[str, int] = {}  # of the files in objects/ and filling/, removable or not, by path
-        self._bytes = 0  # sum of _sizes
-        self._unchecked: set[str] = set()  # keys found at start whose bodies nobody has read yet
-        self._mapped: dict[str, StoredObject] = {}
-        self._mapped_max = mapped_max
+        self._index: dict[str, IndexEntry] = {}
+        mapped_max = disk.mapped_max if mapped_max is None else mapped_max
+        self._bodies = BodiesAtHand(disk, small_bytes_max, held_bytes_max, mapped_max)
         self._fillings = 0
-        self._unsynced = False  # a removal or renaming may be undone by a crash
         self._opened = False  # what an earlier run left is known
 
     # --- what is there ----------------------------------------------------------------------------
     @property
-    def bytes_stored(self) -> int:
-        """Bytes of all files, those being written included."""
-        return self._bytes
+    def bytes_max(self) -> int:
+        """Bytes that the store may take."""
+        return self.account.bytes_max
 
     @property
-    def object_bytes_max(self) -> int:
-        """The largest file that is stored; one object must not push out everything else."""
-        return self.bytes_max // 2
+    def bytes_stored(self) -> int:
+        """Bytes of all files, those being written included."""
+        return self.account.bytes_taken
+
+    @property
+    def faults_total(self) -> int:
+        """Operations of the disk that failed."""
+        return self.account.faults_total
 
     def __len__(self) -> int:
         return len(self._index)
@@ -94,67 +100,94 @@ class Store:
 
     def head(self, key: str) -> ObjectHead | None:
         """What is known of an object, without using it."""
-        return self._index.get(key)
+        entry = self._index.get(key)
+        return None if entry is None else entry.head
 
     def get(self, key: str) -> StoredObject | None:
         """The whole object, None when there is none or the disk cannot give it."""
-        entry = self._mapped.get(key)
+        entry = self._index.get(key)
         if entry is None:
-            head = self._index.get(key)
-            if head is None:
-                return None
-            entry = self._read(head)
-            if entry is None:
-                return None
-            self._keep_mapped(entry)
-        self._policy.used(key)
-        return entry
+            return None
+        stored = entry.at_hand or self._take_up(entry)
+        if stored is not None:
+            self._policy.used(key)
+        return stored
 
     # --- what comes in ----------------------------------------------------------------------------
     def begin(self, head: ObjectHead, length: int | None) -> ObjectWriter | None:
         """Begin to write an object whose body has `length` bytes (None: not known yet).
 
-        None when it is too large, or there is no room, or the disk will not: then it is not stored.
+        None when it is too large, or not admitted, or there is no room, or the disk will not: then it is not
+        stored. Room is taken for what has come, never for what was announced.
         """
         start = encode_start(head)
         if len(start) > HEAD_BYTES_MAX:
             return None
+        if len(start) + (length or 0) + TAIL_BYTES > self.account.object_bytes_max:
+            return None
         if not self._opened and not self.open():
+            return None
+        if not self._policy.admits(head.key, length or 0):
             return None
         self._fillings += 1
         path = f"{FILLING}/{self._fillings}"
-        writer = ObjectWriter(self, path, head, start)
-        if not self.make_room(writer, len(start) + (length or 0) + TAIL_BYTES):
+        if not self.account.reserve(path, len(start) + TAIL_BYTES):
             return None
-        try:
-            writer.create()
-        except OSError:
-            self.faults_total += 1
-            if writer.open:
-                writer.discard()
-            else:
-                self.forget(writer, None)
-            return None
-        return writer
+        writer = ObjectWriter(
+            self.account, self._bodies, path, head, start, adopt=self._adopt, sync=self.sync
+        )
+        return writer if writer.create() else None
 
     def refresh(self, old: ObjectHead, new: ObjectHead) -> bool:
         """The origin confirmed the object: it is `new` now. False when `old` has left meanwhile."""
-        if self._index.get(old.key) is not old:
+        entry = self._index.get(old.key)
+        if entry is None or entry.head is not old:
             return False
-        self._index[old.key] = new
-        if (entry := self._mapped.get(old.key)) is not None:
-            self._mapped[old.key] = replace(entry, head=new)
+        entry.head = new
+        if entry.at_hand is not None:
+            entry.at_hand = StoredObject(new, entry.at_hand.body)
         return True
 
+    def _adopt(self, path: str, found: Found, stored: StoredObject) -> None:
+        """A written file becomes the object of its key. OSError when the disk refuses."""
+        key = stored.head.key
+        final = _path(key)
+        self.account.rename(path, final)
+        self._bodies.let_go(key)
+        entry = self._index[key] = IndexEntry(found, checked=True)
+        entry.at_hand = stored
+        self._bodies.keep(entry)
+        self._policy.stored(key, self.account.taken(final))
+        if self.sync:
+            try:
+                self.account.settle(OBJECTS)
+            except OSError:
+                self.remove(key)
+                raise
+
     # --- what goes out ----------------------------------------------------------------------------
-    def evict(self, key: str) -> bool:
-        """Remove an object to make room. A crash may bring it back."""
+    def remove(self, key: str) -> bool:
+        """Remove an object that must not be served any more. A crash may bring it back."""
+        if not self._take_out(key):
+            return False
+        self._policy.removed(key)
+        return True
+
+    def _evict_one(self) -> bool:
+        """Remove an object to make room; false when there is none."""
+        victim = self._policy.victim()
+        if victim is None:
+            return False
+        self._take_out(victim)
+        self._policy.evicted(victim)
+        self.evicted_total += 1
+        return True
+
+    def _take_out(self, key: str) -> bool:
         if self._index.pop(key, None) is None:
             return False
-        self._mapped.pop(key, None)
-        self._unchecked.discard(key)
-        self._policy.removed(key)
-        self._remove(_path(key))
+        self._bodies.let_go(key)
+        self.account.remove(_path(key))
         return True
 
     def purge(self, keys: Iterable[str]) -> int:
@@ -163,7 +196,7 @@ class Store:
         paths = []
         removed = 0
         for key in keys:
-            removed += self.evict(key)
+            removed += self.remove(key)
             paths.append(_path(key))
         self._remove_for_good(paths)
         return removed
@@ -171,182 +204,92 @@ class Store:
     def purge_all(self) -> int:
         """Remove everything for good; how many objects there were. OSError as for `purge`."""
         self._must_be_open()
-        removed = sum([self.evict(key) for key in list(self._index)])
-        self._remove_for_good([path for path in self._sizes if path.startswith(OBJECTS)])
+        removed = sum([self.remove(key) for key in list(self._index)])
+        self._remove_for_good([path for path in self.account.paths() if path.startswith(OBJECTS)])
         return removed
 
     def resize(self, bytes_max: int) -> None:
         """Change the bound; evicts what does not fit any more."""
-        self.bytes_max = bytes_max
-        self._evict_until(0)
+        self.account.bytes_max = bytes_max
+        self.account.make_room()
+
+    def _remove_for_good(self, paths: list[str]) -> None:
+        for path in paths:
+            # What is still on the account could not be removed, now or earlier.
+            if self.account.taken(path) and not self.account.remove(path):
+                raise OSError(errno.EIO, "a purged object cannot be removed from the disk", path)
+        self.account.settle(OBJECTS)
 
     # --- start ------------------------------------------------------------------------------------
     def open(self) -> bool:
         """Find what an earlier run left. False when the disk fails: the store is empty then, not broken, and
         is opened again when something is to be stored or purged."""
-        heads: list[ObjectHead] = []
+        entries: list[IndexEntry] = []
         try:
             for folder in (OBJECTS, FILLING):
                 self.disk.make_directory(folder)
             if self.sync:
                 self.disk.sync_directory("")
             for name, size in self.disk.entries(FILLING):
-                self._account(f"{FILLING}/{name}", size)
-                self._remove(f"{FILLING}/{name}")
+                self.account.found(f"{FILLING}/{name}", size)
+                self.account.remove(f"{FILLING}/{name}")
                 self._fillings = max(self._fillings, int(name) if name.isdigit() else 0)
             for name, size in self.disk.entries(OBJECTS):
                 path = f"{OBJECTS}/{name}"
-                self._account(path, size)
-                if (head := self._find(path)) is not None:
-                    heads.append(head)
+                self.account.found(path, size)
+                if (found := self._find(path)) is not None:
+                    entries.append(IndexEntry(found, checked=False))
         except OSError:
-            self.faults_total += 1
+            self.account.faults_total += 1
             return False
         self._opened = True
-        for head in sorted(heads, key=lambda head: (head.stored_at, head.key)):
-            self._index[head.key] = head
-            self._unchecked.add(head.key)
-            self._policy.stored(head.key, self._sizes[_path(head.key)])
-        self._evict_until(0)
+        for entry in sorted(entries, key=lambda entry: (entry.head.stored_at, entry.head.key)):
+            key = entry.head.key
+            self._index[key] = entry
+            self._policy.stored(key, self.account.taken(_path(key)))
+        self.account.make_room()
         return True
 
-    def _find(self, path: str) -> ObjectHead | None:
-        """The head of the object at `path`; what is not a whole object there is removed."""
+    def _find(self, path: str) -> Found | None:
+        """The object at `path`; what is not a whole object there is removed."""
         try:
-            found = parse_object(self.map(path))
+            found = parse_object(self._bodies.map(path))
         except OSError:
-            self.faults_total += 1
+            self.account.faults_total += 1
             return None
         if found is None or _path(found.head.key) != path:
             self.dropped_total += 1
-            self._remove(path)
+            self.account.remove(path)
             return None
-        return found.head
+        return found
 
     def _must_be_open(self) -> None:
         if not self._opened and not self.open():
             raise OSError(errno.EIO, "what is on the disk is not known yet", OBJECTS)
 
     # --- bodies -----------------------------------------------------------------------------------
-    def map(self, path: str) -> memoryview:
-        """Map a file; when too many are mapped already, the kept mappings make room."""
+    def _take_up(self, entry: IndexEntry) -> StoredObject | None:
+        """Have the entry's body at hand; None, and the object leaves, when its file is not what it was."""
+        key, found = entry.head.key, entry.found
+        small = found.length <= self._bodies.small_bytes_max
         try:
-            return self.disk.map(path)
+            file = self._bodies.read(_path(key)) if small else self._bodies.map(_path(key))
         except OSError as fault:
-            if fault.errno not in _TOO_MANY_OPEN or not self._mapped:
-                raise
-            self._mapped.clear()
-            return self.disk.map(path)
-
-    def _read(self, head: ObjectHead) -> StoredObject | None:
-        try:
-            file = self.map(_path(head.key))
-        except OSError as fault:
-            self.faults_total += 1
-            if fault.errno not in _TOO_MANY_OPEN:
-                self.evict(head.key)
+            self.account.faults_total += 1
+            if not too_many_open(fault):
+                self.remove(key)
             return None
-        found = parse_object(file)
-        if found is None or not self._is_sound(head.key, found, file):
+        # What was found at start is looked at in full once; what is read into memory costs little to look at.
+        sound = found.fits(file) and ((entry.checked and not small) or found.body_is_sound(file))
+        if not sound:
             self.dropped_total += 1
-            self.evict(head.key)
+            self.remove(key)
             return None
-        self._unchecked.discard(head.key)
-        return StoredObject(head, file[found.start : found.start + found.length])
-
-    def _is_sound(self, key: str, found: Found, file: memoryview) -> bool:
-        return found.head.key == key and (key not in self._unchecked or found.body_is_sound(file))
-
-    def _keep_mapped(self, entry: StoredObject) -> None:
-        self._mapped.pop(entry.head.key, None)
-        while self._mapped and len(self._mapped) >= self._mapped_max:
-            del self._mapped[next(iter(self._mapped))]
-        self._mapped[entry.head.key] = entry
-
-    # --- for ObjectWriter ------------------------------------------------------------------------------
-    def make_room(self, writer: ObjectWriter, size: int) -> bool:
-        """Reserve `size` bytes in all for `writer`; false when the store cannot hold it."""
-        if size <= writer.size:
-            return True
-        if size > self.object_bytes_max:
-            return False
-        if writer.size:  # it grows beyond what was announced: take more at a time
-            size = min(max(size, writer.size + RESERVE_BYTES), self.object_bytes_max)
-        if not self._evict_until(size - writer.size):
-            return False
-        self._bytes += size - writer.size
-        writer.size = size
-        return True
-
-    def adopt(self, writer: ObjectWriter, path: str, entry: StoredObject) -> None:
-        """A written file becomes the object of its key. OSError when the disk refuses."""
-        key = entry.head.key
-        final = _path(key)
-        size = writer.file_bytes
-        self.disk.rename(path, final)
-        self._unsynced = True
-        self._bytes -= writer.size
-        writer.size = 0
-        self._account(final, size)
-        self._index[key] = entry.head
-        self._unchecked.discard(key)
-        self._policy.stored(key, size)
-        self._keep_mapped(entry)
-        if self.sync:
-            try:
-                self._settle()
-            except OSError:
-                self.evict(key)
-                raise
-
-    def forget(self, writer: ObjectWriter, path: str | None) -> None:
-        """A writer ended without an object; `path` is None when there is not even a file."""
-        self._bytes -= writer.size
-        if path is not None and writer.size:
-            self._account(path, writer.attempted_bytes)
-            self._remove(path)
-        writer.size = 0
-
-    # --- files ------------------------------------------------------------------------------------
-    def _evict_until(self, room: int) -> bool:
-        """Evict until `room` more bytes fit."""
-        while self._bytes + room > self.bytes_max:
-            victim = self._policy.victim()
-            if victim is None:
-                return False
-            self.evict(victim)
-            self.evicted_total += 1
-        return True
-
-    def _account(self, path: str, size: int) -> None:
-        self._bytes += size - self._sizes.get(path, 0)
-        self._sizes[path] = size
-
-    def _remove(self, path: str) -> None:
-        """Remove a file; it leaves the account when it is gone."""
-        try:
-            self.disk.remove(path)
-        except FileNotFoundError:
-            pass
-        except OSError:
-            self.faults_total += 1
-            return
-        self._unsynced = True
-        self._bytes -= self._sizes.pop(path, 0)
-
-    def _remove_for_good(self, paths: list[str]) -> None:
-        for path in paths:
-            if path in self._sizes:  # its removal failed, now or earlier
-                self._remove(path)
-            if path in self._sizes:
-                raise OSError(errno.EIO, "a purged object cannot be removed from the disk", path)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Make every removal and renaming so far survive a crash. OSError when the disk refuses."""
-        if self._unsynced:
-            self.disk.sync_directory(OBJECTS)
-            self._unsynced = False
+        entry.checked = True
+        body = file[found.start : found.start + found.length]
+        entry.at_hand = StoredObject(entry.head, MappedBody(memoryview(bytes(body)) if small else body))
+        self._bodies.keep(entry)
+        return entry.at_hand
 
 
 def _path(key: str) -> str:

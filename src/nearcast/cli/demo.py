@@ -17,18 +17,16 @@ import typer
 from nearcast.cli import demo_page as page
 from nearcast.cli.output import NO, UNREACHABLE, fail, fail_for, say, say_json
 from nearcast.cli.packaging import package_with_progress
+from nearcast.lab.config import Internet, LabViewer, parse_internet, read_internet
 from nearcast.lab.console import open_console
 from nearcast.lab.demo_run import DemoRun, DemoViewers
 from nearcast.lab.internet import Console, catalogue, plans
 from nearcast.lab.ports import LabPorts, find_ports, ports_of, with_ports
 from nearcast.lab.report import matches_origin, report
 from nearcast.lab.workplace import Workplace
-from nearcast.model.config import Config, LabViewer
 from nearcast.model.faults import OperatorFault
-from nearcast.model.read import parse_config, read_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
 from nearcast.model.title import Title
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.player.viewing import Fetched, Happening, Viewing
 from nearcast.serve.loop import run
 from nearcast.serve.process_group import ProcessGroup, WorkerFailed
@@ -38,8 +36,8 @@ from nearcast.serve.process_group import ProcessGroup, WorkerFailed
 class Demo:
     """One demo from its options to its document."""
 
-    config: Config
-    source: Path | TestPattern
+    internet: Internet
+    source: Path | DrawnSource
     name: str
     key: str
     quiet: bool
@@ -51,16 +49,16 @@ class Demo:
     ok: bool = False
 
     def __post_init__(self) -> None:
-        self.snapshot: Snapshot = compile_snapshot(self.config)
-        site = self.config.distributions[0]
+        config = self.internet.config
+        site = config.distributions[0]
         self.site = site.name
-        self.url = f"http://{site.hosts[0]}:{self.config.internet.http_port}/{self.key}"
+        self.url = f"http://{site.hosts[0]}:{config.ports.http}/{self.key}"
 
     def perform(self, workplace: Workplace) -> None:
         """Everything; returns when it is done, or when Ctrl-C ended the stay."""
         self.workplace = workplace
         # The supervisor is forked first, while this process has neither loop nor threads.
-        with ProcessGroup(plans(self.snapshot, workplace), heard=lambda notice: None) as processes:
+        with ProcessGroup(plans(self.internet, workplace), heard=lambda notice: None) as processes:
             if not self.quiet:
                 page.opening()
             self.title = self._package()
@@ -69,9 +67,9 @@ class Demo:
             processes.wait("up")
             self.seconds["starting"] = time.monotonic() - began
             if not self.quiet:
-                page.started(self.snapshot, self.seconds["starting"])
+                page.started(self.internet, self.seconds["starting"])
                 if self.moved:
-                    page.ports_moved(self.snapshot)
+                    page.ports_moved(self.internet)
             run(self._live(processes))
 
     def _package(self) -> Title:
@@ -85,18 +83,18 @@ class Demo:
 
     async def _live(self, processes: ProcessGroup) -> None:
         processes.attend()
-        console = await open_console(self.workplace.socket, Console(self.snapshot, processes).obey)
+        console = await open_console(self.workplace.socket, Console(self.internet, processes).obey)
         try:
             showings = await self._show(processes)
             if self.stay:
-                page.next_things(self.snapshot, self.key, self.url, showings[0])
+                page.next_things(self.internet, self.key, self.url, showings[0])
                 await asyncio.get_running_loop().create_future()
         finally:
             console.close()
             processes.ignore()
 
     async def _show(self, processes: ProcessGroup) -> list[DemoRun]:
-        audience = DemoViewers(self.snapshot, time.time, random.Random())
+        audience = DemoViewers(self.internet, time.time, random.SystemRandom())
         await audience.all_named()
         reports = await self._push(audience) if self.push else None
         began = time.monotonic()
@@ -108,7 +106,7 @@ class Demo:
         extra = await self._kill(audience, processes) if self.kill else {}
         self.seconds["viewing"] = time.monotonic() - began
         document = report(
-            self.snapshot, self.title, self.url, showings, self._truth,
+            self.internet, self.title, self.url, showings, self._truth,
             pushed=reports, seconds=self.seconds, extra_checks=extra,
         )  # fmt: skip
         self.ok = document["ok"]
@@ -131,7 +129,7 @@ class Demo:
 
     async def _kill(self, audience: DemoViewers, processes: ProcessGroup) -> dict[str, bool]:
         """Let somebody watch, and kill the content server that serves in the middle of it."""
-        names = {server.address: server.name for server in self.snapshot.servers.values()}
+        names = {server.address: server.name for server in audience.fleet.servers.values()}
         killed: list[str] = []
 
         def listen(happening: Happening) -> None:
@@ -143,7 +141,7 @@ class Demo:
         viewing: Viewing = await audience.viewer(viewer).watch(self.url, observer=listen)
         if not self.quiet:
             page.killing(viewing, killed[0] if killed else "nobody")
-        hosts = {self.snapshot.servers[name].host for name in killed}
+        hosts = {audience.fleet.servers[name].host for name in killed}
         return {
             f"{viewer.name}: complete and correct although {', '.join(killed)} was killed": bool(killed)
             and matches_origin(viewing, self._truth)
@@ -151,7 +149,7 @@ class Demo:
         }
 
     def _viewers(self) -> tuple[LabViewer, ...]:
-        return self.config.internet.viewers
+        return self.internet.lab.viewers
 
     def _truth(self, path: str) -> bytes | None:
         try:
@@ -203,8 +201,8 @@ def demo(
     try:
         chosen = prepare(config, LabPorts(dns_port or 0, http_port or 0, admin_port or 0), viewer or [])
         performance = Demo(
-            config=chosen[0],
-            source=video or TestPattern(),
+            internet=chosen[0],
+            source=video or DrawnSource(),
             name=video.stem if video else "Moving clock",
             key=key_of(video),
             quiet=as_json,
@@ -227,27 +225,25 @@ def demo(
         raise typer.Exit(NO)
 
 
-def prepare(path: Path | None, ports: LabPorts, places: list[str]) -> tuple[Config, bool]:
-    """The configuration to run, on ports that are free, and whether they had to be moved."""
-    config = read_config(path) if path else parse_config(default_config(), "the demo's configuration")
-    internet = config.internet
+def prepare(path: Path | None, ports: LabPorts, places: list[str]) -> tuple[Internet, bool]:
+    """The internet to run, on ports that are free, and whether they had to be moved."""
+    internet = read_internet(path) if path else parse_internet(default_config(), "the demo's configuration")
+    viewers = internet.lab.viewers
     if places:
-        wanted = [viewer for viewer in internet.viewers if {viewer.place, viewer.name} & set(places)]
-        known = {name for viewer in internet.viewers for name in (viewer.place, viewer.name)}
+        wanted = [viewer for viewer in viewers if {viewer.place, viewer.name} & set(places)]
+        known = {name for viewer in viewers for name in (viewer.place, viewer.name)}
         if unknown := set(places) - known:
             raise OperatorFault(
                 f"there is no viewer in {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
             )
-        config = config.model_copy(
-            update={"internet": internet.model_copy(update={"viewers": tuple(wanted)})}
-        )
-    if not config.internet.viewers:
-        raise OperatorFault("nobody watches: the configuration has no [[internet.viewers]]; add one")
-    wanted_ports = LabPorts(*(given or own for given, own in zip(ports, ports_of(config), strict=True)))
+        internet = internet.with_viewers(tuple(wanted))
+    if not internet.lab.viewers:
+        raise OperatorFault("nobody watches: the configuration has no [[lab.viewers]]; add one")
+    wanted_ports = LabPorts(*(given or own for given, own in zip(ports, ports_of(internet), strict=True)))
     if len(set(wanted_ports)) < len(wanted_ports):
         raise OperatorFault(f"DNS, HTTP and administration need different ports, not {tuple(wanted_ports)}")
-    found = find_ports(with_ports(config, wanted_ports), fixed=any(ports))
-    return with_ports(config, found), found != wanted_ports
+    found = find_ports(with_ports(internet, wanted_ports), fixed=any(ports))
+    return with_ports(internet, found), found != wanted_ports
 
 
 def default_config() -> str:

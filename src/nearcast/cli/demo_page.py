@@ -9,12 +9,12 @@ from rich.markup import escape
 
 import nearcast
 from nearcast.cli.output import say, speak_bytes
+from nearcast.lab.config import Internet
 from nearcast.lab.demo_run import DemoRun
 from nearcast.lab.steps import StepTold
-from nearcast.model.config import address_text
-from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import Title
 from nearcast.player.viewing import Fetched, Viewing
+from nearcast.wire.addresses import address_text, client_subnet, endpoint_text
 
 TICK, CROSS = "[green]✓[/]", "[red]✗[/]"
 
@@ -29,26 +29,27 @@ def packaged(title: Title, seconds: float) -> None:
     say(f" {TICK} {line}  [dim]{seconds:.1f} s[/]")
 
 
-def started(snapshot: Snapshot, seconds: float) -> None:
-    config, internet = snapshot.config, snapshot.config.internet
-    dns, http = internet.dns_port, internet.http_port
-    rows = [("resolver", f"{address_text(internet.resolver)}:{dns}", "the viewers' local DNS server")]
+def started(internet: Internet, seconds: float) -> None:
+    config, lab = internet.config, internet.lab
+    dns, http = lab.dns_port, lab.http_port
+    rows = [("resolver", endpoint_text(lab.resolver, dns), "the viewers' local DNS server")]
     rows += [
-        (each.zone, f"{address_text(each.address)}:{dns}", "the provider's name server")
-        for each in internet.providers
+        (each.zone, endpoint_text(each.address, dns), "the provider's name server") for each in lab.providers
     ]
-    places = f"the CDN's request router · {len(snapshot.pops)} PoPs · {len(snapshot.servers)} content servers"
-    rows.append((config.cdn.zone, f"{address_text(config.cdn.router)}:{dns}", places))
-    rows.append(("origin", f"{address_text(internet.origin)}:{http}", ""))
+    fleet = f"{len(config.pops)} PoPs · {len(config.content_servers)} content servers"
+    for number, router in enumerate(config.routers):
+        what = f"the CDN's request router · {fleet}" if number == 0 else "another request router"
+        rows.append((config.cdn.zone, endpoint_text(router.addresses[0], dns), what))
+    rows.append(("origin", endpoint_text(lab.origin, http), ""))
     width = max(len(name) for name, _, _ in rows)
     for name, address, what in rows:
         say(f" {TICK} {name:<{width}}  {address:<18} [dim]{what}[/]")
     say(f"   [dim]all up after {seconds:.1f} s[/]")
 
 
-def ports_moved(snapshot: Snapshot) -> None:
-    internet = snapshot.config.internet
-    ports = f"DNS {internet.dns_port}, HTTP {internet.http_port}, administration {internet.admin_port}"
+def ports_moved(internet: Internet) -> None:
+    lab = internet.lab
+    ports = f"DNS {lab.dns_port}, HTTP {lab.http_port}, administration {lab.admin_port}"
     say(f"   [yellow]the configured ports are taken (another demo?), so this one uses {ports}[/]")
 
 
@@ -128,24 +129,24 @@ def checks(results: dict[str, bool]) -> None:
         say(f" {TICK} all {len(results)} checks hold [dim](--once --json lists them)[/]")
 
 
-def next_things(snapshot: Snapshot, key: str, url: str, showing: DemoRun) -> None:
+def next_things(internet: Internet, key: str, url: str, showing: DemoRun) -> None:
     """What to try next, as the viewer of `showing`: each works when copied."""
-    cdn, internet = snapshot.config.cdn, snapshot.config.internet
-    http = internet.http_port
-    router, control = address_text(cdn.router), address_text(cdn.control)
+    config, lab = internet.config, internet.lab
+    http, control_port = config.ports.http, config.control.port or config.ports.http
+    router, control = address_text(config.routers[0].addresses[0]), address_text(config.control.address)
     client = showing.viewer.client
     serving = next((each.server_address for each in showing.first.fetched), "")
-    names = {server.address: server.name for server in snapshot.servers.values()}
+    names = {str(address): each.name for each in config.content_servers for address in each.addresses}
     server = names.get(serving, next(iter(names.values())))  # whose end this viewer notices
     for what, how in (
         ("Watch it", f"http://{router}:{http}/watch/{key}"),
-        ("See it", f"http://{control}:{http}/status"),
-        ("Script it", f"http://{control}:{http}/v1/docs"),
+        ("See it", f"http://{control}:{control_port}/status"),
+        ("Script it", f"http://{control}:{control_port}/v1/docs"),
         ("Ask why", f"nearcast explain {url} --client {client}"),
         ("Be a viewer", f"nearcast watch {url} --client {client} --bandwidth 1M"),
         (
             "Ask the DNS",
-            f"dig @{internet.resolver} -p {internet.dns_port} {urlsplit(url).hostname} +subnet={client}/24",
+            f"dig @{lab.resolver} -p {lab.dns_port} {urlsplit(url).hostname} +subnet={client_subnet(client)}",
         ),
         ("Break it", f"nearcast lab kill {server}"),
     ):

@@ -14,13 +14,13 @@ from nearcast.model.faults import OperatorFault
 from nearcast.model.title import Title
 from nearcast.packager.package import SEGMENT_SECONDS
 from nearcast.packager.package import Progress as Position
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.packager.worker import package_in_process
 from nearcast.serve.loop import run
 
 
 def package_with_progress(
-    source: Path | TestPattern,
+    source: Path | DrawnSource,
     out: Path,
     name: str,
     *,

@@ -31,6 +31,7 @@ from nearcast.uppercase.client import (
     Unanswered,
 )
 from nearcast.uppercase.server import Uppercase, start_uppercase
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.packet import Field, explain
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Host = Annotated[str, typer.Option(help="ServerAddress or name; IPv6 works, too.")]
+Host = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, one document per reply.")]
 
@@ -88,7 +89,9 @@ def _say_where(host: str, port: int, workers: int, as_json: bool) -> None:
         say_json({"host": host, "port": port, "transports": ["udp", "tcp"], "workers": workers})
         return
     by = f", {workers} workers" if workers > 1 else ""
-    say(f"[bold]uppercase[/] answers on {escape(_place(host, port))}, UDP and TCP{by} · Ctrl-C ends it")
+    say(
+        f"[bold]uppercase[/] answers on {escape(endpoint_text(host, port))}, UDP and TCP{by} · Ctrl-C ends it"
+    )
     say(f"  try: nearcast uppercase ask --host {escape(host)} --port {port} hello")
     sys.stdout.flush()
 
@@ -190,7 +193,7 @@ def _document(text: bytes, reply: Reply, transport: str) -> dict[str, Any]:
         "reply": reply.octets.decode(errors="replace"),
         "error": is_error(reply.octets),
         "transport": transport,
-        "server": _place(*reply.server),
+        "server": endpoint_text(*reply.server),
         "tries": reply.tries,
         "seconds": round(reply.seconds, 6),
     }
@@ -206,7 +209,3 @@ def _harmless(octets: bytes) -> str:
     """`octets` for a terminal, which a server must not be able to command."""
     text = octets.decode(errors="replace")
     return "".join(each if each.isprintable() or each in "\n\t" else repr(each)[1:-1] for each in text)
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn
 
@@ -20,11 +20,11 @@ from nearcast.model.faults import OperatorFault
 from nearcast.player.abr import speak_rate
 from nearcast.player.bandwidth import read_bandwidth
 from nearcast.player.download import Keep
-from nearcast.player.lookup import Lookup, subnet_of
+from nearcast.player.lookup import Lookup
 from nearcast.player.session import Viewer
-from nearcast.player.viewing import Chosen, Fetched, Happening, Viewing, ViewingEvent
-from nearcast.serve.dns_client import Subnet
+from nearcast.player.viewing import Fetched, Happening, RenditionChosen, Viewing, ViewingEvent
 from nearcast.serve.loop import run
+from nearcast.wire.addresses import IpNetwork, client_subnet
 
 DNS_PORT = 53
 
@@ -70,7 +70,7 @@ def watch(
     try:
         viewer = Viewer(
             clock=time.time,
-            rng=random.Random(),
+            rng=random.SystemRandom(),
             resolver=read_resolver(resolver) if resolver else default_resolver(),
             client_subnet=read_client(client) if client else None,
         )
@@ -127,10 +127,10 @@ def read_resolver(text: str, option: str = "--resolver") -> tuple[str, int]:
     return host, int(port)
 
 
-def read_client(text: str) -> Subnet:
+def read_client(text: str) -> IpNetwork:
     """The subnet of a client's address; OperatorFault."""
     try:
-        return subnet_of(text)
+        return client_subnet(ip_network(text, strict=False))
     except ValueError:
         raise OperatorFault(f"--client {text!r} is no address; write one such as 203.0.113.7") from None
 
@@ -145,7 +145,7 @@ def tell(happening: Happening) -> None:
             say(lookup_line(happening))
         case Fetched():
             say(object_line(happening))
-        case Chosen() if happening.before is None or happening.switched:
+        case RenditionChosen() if happening.before is None or happening.switched:
             say(f"  [cyan]{happening.rendition:>9}[/]  [dim]{escape(happening.reason)}[/]")
         case ViewingEvent() if happening.kind != "ended":  # that is told at the end, with its remedy
             colour = "red" if happening.kind == "failed" else "yellow"

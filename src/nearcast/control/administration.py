@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from nearcast.model.config import IpAddress
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import ControlSnapshot, Server
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.wire.addresses import IpAddress, authority_text
+from nearcast.wire.json_text import read_json
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
@@ -52,9 +53,8 @@ class AdminReply:
 class Administration:
     """The admin ports of one Snapshot's programs."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._port = snapshot.config.internet.admin_port
-        self._router = snapshot.config.cdn.router
+    def __init__(self, snapshot: ControlSnapshot) -> None:
+        self._router = next(iter(snapshot.routers.values()))
         self._questions = HttpClient(_QUESTION)
         self._orders = HttpClient(_ORDER)
 
@@ -85,18 +85,19 @@ class Administration:
         return await self._exchange(self._orders, "POST", server.address, server.admin_port, path, body)
 
     async def _ask_router(self, target: str) -> AdminReply:
-        return await self._exchange(self._questions, "GET", str(self._router), self._port, target)
+        router = self._router
+        return await self._exchange(self._questions, "GET", router.address, router.admin_port, target)
 
     async def _exchange(
         self, client: HttpClient, method: str, address: str, port: int, target: str, body: bytes = b""
     ) -> AdminReply:
-        fields = {"host": authority(address, port)}
+        fields = {"host": authority_text(address, port)}
         if body:
             fields["content-type"] = "application/json"
         try:
             async with client.request(method, (address, port), target, fields, body) as incoming:
                 octets = await incoming.read(ANSWER_BYTES_MAX)
-                return AdminReply(incoming.head.status, json.loads(octets) if octets else {})
+                return AdminReply(incoming.head.status, read_json(octets) if octets else {})
         except UpstreamFault as fault:
             return AdminReply(trouble=fault.sentence)
         except ValueError:
@@ -106,9 +107,3 @@ class Administration:
 async def at_once(*questions: Any) -> list[Any]:
     """Ask all at the same time; the answers in the order of the questions."""
     return await asyncio.gather(*questions)
-
-
-def authority(address: str, port: int) -> str:
-    """Host and port as they stand in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    host = f"[{address}]" if ":" in address else address
-    return host if port == 80 else f"{host}:{port}"

@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from pydantic import ValidationError
 
 import nearcast
-from nearcast.control import metrics
 from nearcast.control.administration import Administration
-from nearcast.control.catalogue import Catalogue
+from nearcast.control.cdn import ManagedCdn
 from nearcast.control.commands import CommandFault, carry_out
+from nearcast.control.metrics import families
 from nearcast.control.pages import pages_routes
 from nearcast.control.schemas import (
     Command,
@@ -29,7 +29,7 @@ from nearcast.control.schemas import (
 from nearcast.control.status import look, title_schema
 from nearcast.model.config import Config
 from nearcast.model.pages import pages_directory
-from nearcast.model.snapshot import Snapshot
+from nearcast.serve.metrics import CONTENT_TYPE, exposition, program_families
 
 _ABOUT = """Look at a nearcast CDN and give it orders.
 
@@ -40,13 +40,8 @@ _REFUSED: dict[int | str, dict[str, Any]] = {400: {"model": Refusal}}
 _EXPLAIN_REFUSED: dict[int | str, dict[str, Any]] = {**_REFUSED, 503: {"model": Refusal}}
 
 
-def create_app(
-    snapshot: Snapshot,
-    catalogue: Catalogue,
-    administration: Administration,
-    clock: Callable[[], float],
-) -> FastAPI:
-    """The application. Raises OperatorFault when the pages were not built."""
+def create_app(current: Callable[[], ManagedCdn], clock: Callable[[], float]) -> FastAPI:
+    """The application, which shows and commands the `current` CDN. OperatorFault without the pages."""
     app = FastAPI(
         title="nearcast control API",
         description=_ABOUT,
@@ -60,29 +55,23 @@ def create_app(
         ],
     )
     app.include_router(pages_routes(pages_directory()))
-    _add_looking(app, snapshot, catalogue, administration, clock)
-    _add_ordering(app, snapshot, catalogue, administration)
+    _add_looking(app, current, clock)
+    _add_ordering(app, current)
     return app
 
 
-def _add_looking(
-    app: FastAPI,
-    snapshot: Snapshot,
-    catalogue: Catalogue,
-    administration: Administration,
-    clock: Callable[[], float],
-) -> None:
+def _add_looking(app: FastAPI, current: Callable[[], ManagedCdn], clock: Callable[[], float]) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:
         return RedirectResponse("/status")
 
     @app.get("/v1/status", tags=["look"], summary="The whole CDN at this moment")
     async def status() -> StatusSchema:
-        return await look(snapshot, administration, clock())
+        return await look(current(), clock())
 
     @app.get("/v1/catalogue", tags=["look"], summary="The titles the CDN carries")
     async def titles() -> list[TitleSchema]:
-        return [title_schema(snapshot, entry) for entry in catalogue.entries]
+        return [title_schema(current(), entry) for entry in current().catalogue.entries]
 
     @app.get(
         "/v1/explain",
@@ -96,7 +85,7 @@ def _add_looking(
         ],
         client: Annotated[str, Query(description="The client's IP address.", examples=["203.0.113.7"])],
     ) -> DecisionSchema:
-        return await _explain(administration, url, client)
+        return await _explain(current().administration, url, client)
 
     @app.get("/v1/config/schema", tags=["look"], summary="JSON schema of the configuration file")
     async def schema() -> dict[str, Any]:
@@ -104,16 +93,15 @@ def _add_looking(
 
     @app.get("/metrics", tags=["look"], summary="Prometheus metrics", response_class=PlainTextResponse)
     async def scrape() -> PlainTextResponse:
-        text = metrics.exposition(await look(snapshot, administration, clock()))
-        return PlainTextResponse(text, media_type=metrics.CONTENT_TYPE)
+        shown = families(await look(current(), clock()))
+        text = exposition([*shown, *program_families({})])
+        return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
-def _add_ordering(
-    app: FastAPI, snapshot: Snapshot, catalogue: Catalogue, administration: Administration
-) -> None:
+def _add_ordering(app: FastAPI, current: Callable[[], ManagedCdn]) -> None:
     async def carry(verb: Literal["warm", "purge"], order: Command) -> CommandDone:
         try:
-            return await carry_out(verb, order, snapshot, catalogue, administration)
+            return await carry_out(verb, order, current())
         except CommandFault as fault:
             raise HTTPException(400, str(fault)) from None
 

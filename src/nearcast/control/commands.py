@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from nearcast.control.administration import Administration, AdminReply, at_once
+from nearcast.control.administration import AdminReply, at_once
 from nearcast.control.catalogue import Catalogue
+from nearcast.control.cdn import ManagedCdn
 from nearcast.control.schemas import Command, CommandDone, PurgeCommand, ServerDone
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import ControlSnapshot, Server
 
 
 class CommandFault(Exception):
     """The order cannot be carried out as written; the text says what to write instead."""
 
 
-def resolve(order: Command, snapshot: Snapshot, catalogue: Catalogue) -> tuple[str, list[str] | None]:
+def resolve(order: Command, snapshot: ControlSnapshot, catalogue: Catalogue) -> tuple[str, list[str] | None]:
     """The distribution and the paths an order means (None: everything). Raises CommandFault."""
     everything = isinstance(order, PurgeCommand) and order.all
     if sum((order.title is not None, order.targets is not None, everything)) != 1:
@@ -32,7 +33,7 @@ def resolve(order: Command, snapshot: Snapshot, catalogue: Catalogue) -> tuple[s
     return _site(order, snapshot), order.targets
 
 
-def _site(order: Command, snapshot: Snapshot) -> str:
+def _site(order: Command, snapshot: ControlSnapshot) -> str:
     sole = snapshot.sole_site.name if snapshot.sole_site else None
     site = order.site or sole
     if site is None or site not in snapshot.sites:
@@ -40,7 +41,7 @@ def _site(order: Command, snapshot: Snapshot) -> str:
     return site
 
 
-def _servers(order: Command, snapshot: Snapshot) -> list[Server]:
+def _servers(order: Command, snapshot: ControlSnapshot) -> list[Server]:
     wanted = list(snapshot.servers) if order.servers is None else order.servers
     for name in wanted:
         if name not in snapshot.servers:
@@ -53,15 +54,13 @@ def _servers(order: Command, snapshot: Snapshot) -> list[Server]:
 async def carry_out(
     verb: Literal["warm", "purge"],
     order: Command,
-    snapshot: Snapshot,
-    catalogue: Catalogue,
-    administration: Administration,
+    cdn: ManagedCdn,
 ) -> CommandDone:
     """Pass a command on; what each server made of it. Raises CommandFault before anything is done."""
-    site, targets = resolve(order, snapshot, catalogue)
-    servers = _servers(order, snapshot)
+    site, targets = resolve(order, cdn.snapshot, cdn.catalogue)
+    servers = _servers(order, cdn.snapshot)
     words: dict[str, Any] = {"site": site, **({"all": True} if targets is None else {"targets": targets})}
-    replies = await at_once(*(administration.order(server, f"/{verb}", words) for server in servers))
+    replies = await at_once(*(cdn.administration.order(server, f"/{verb}", words) for server in servers))
     done = [_done(server, reply) for server, reply in zip(servers, replies, strict=True)]
     return CommandDone(
         site=site,

@@ -1,4 +1,4 @@
-"""The control program: uvicorn inside the running loop, on the address of `cdn.control`.
+"""The control program: uvicorn inside the running loop, on the address of `[control]`.
 
 Uvicorn would take the process' signals and end it when a port is taken; here both belong to whoever
 started the program. So the listening socket is opened here, where OSError can be raised.
@@ -10,14 +10,18 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import uvicorn
+from fastapi import FastAPI
 
 from nearcast.control.administration import Administration
 from nearcast.control.app import create_app
 from nearcast.control.catalogue import Catalogue, CatalogueEntry
-from nearcast.model.snapshot import Snapshot
-from nearcast.serve.program import Running
+from nearcast.control.cdn import ManagedCdn
+from nearcast.control.schemas import ViewerPlace
+from nearcast.model.snapshot import ControlSnapshot
+from nearcast.serve.listeners import Listeners, listen_at
 
 
 class _Server(uvicorn.Server):
@@ -26,15 +30,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-class ControlProgram:
-    """A started control program."""
+class UvicornListener:
+    """One address on which uvicorn serves an application. Satisfies `serve.program.Running`."""
 
-    def __init__(
-        self, server: uvicorn.Server, listener: socket.socket, administration: Administration
-    ) -> None:
-        self._server = server
+    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app, loop="none", lifespan="off", ws="none", access_log=False, log_config=None,
+            server_header=False,
+        )  # fmt: skip
+        self._server = server = _Server(config)
         self._listener = listener
-        self._administration = administration
         self._task = asyncio.get_running_loop().create_task(server.serve([listener]), name="control")
 
     async def until_started(self) -> None:
@@ -51,7 +56,6 @@ class ControlProgram:
             await asyncio.wait([self._task], timeout=seconds)
         self.abort()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._administration.close()
 
     def abort(self) -> None:
         self._server.should_exit = self._server.force_exit = True
@@ -64,22 +68,58 @@ class ControlProgram:
         self._listener.close()
 
 
-async def start_control(
-    snapshot: Snapshot, catalogue: Sequence[CatalogueEntry], *, clock: Callable[[], float]
-) -> Running:
-    """Serve the control API and the status page of `snapshot` on `cdn.control`, port `internet.http_port`.
+class Control:
+    """A running control program. Satisfies `serve.program.Running`."""
 
-    `clock` gives wall time, Unix seconds. Raises OSError when the port is taken, OperatorFault when
-    the pages were not built.
+    def __init__(self, cdn: ManagedCdn, clock: Callable[[], float]) -> None:
+        self.cdn = cdn
+        self._app = create_app(lambda: self.cdn, clock)
+        self._listeners = Listeners(self._listen)
+        self._retired: set[asyncio.Task[None]] = set()
+
+    async def swap(self, snapshot: ControlSnapshot) -> None:
+        """Show and command the CDN of `snapshot` from now on.
+
+        Where it names another address or port for control, that is opened before the old one is closed.
+        OSError when it cannot be bound: then everything stays as it was.
+        """
+        await self.listen(snapshot)
+        retired = asyncio.get_running_loop().create_task(self.cdn.administration.close())
+        self._retired.add(retired)
+        retired.add_done_callback(self._retired.discard)
+        self.cdn = replace(self.cdn, snapshot=snapshot, administration=Administration(snapshot))
+
+    async def listen(self, snapshot: ControlSnapshot) -> None:
+        """Listen where `snapshot` says. OSError when the address cannot be bound."""
+        await listen_at((self._listeners, [(snapshot.listen, snapshot.port)]))
+
+    async def drain(self, seconds: float) -> None:
+        await self._listeners.drain(seconds)
+        await self.cdn.administration.close()
+
+    def abort(self) -> None:
+        self._listeners.abort()
+
+    async def _listen(self, address: str, port: int) -> UvicornListener:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = UvicornListener(self._app, socket.create_server((address, port), family=family))
+        await listener.until_started()
+        return listener
+
+
+async def start_control(
+    snapshot: ControlSnapshot,
+    catalogue: Sequence[CatalogueEntry],
+    *,
+    clock: Callable[[], float],
+    viewers: Sequence[ViewerPlace] = (),
+) -> Control:
+    """Serve the control API and the status page of `snapshot` where it says.
+
+    `clock` gives wall time, Unix seconds; `viewers` are shown on the map. Raises OSError when the port is
+    taken, OperatorFault when the pages were not built.
     """
-    administration = Administration(snapshot)
-    app = create_app(snapshot, Catalogue(catalogue), administration, clock)
-    config = uvicorn.Config(
-        app, loop="none", lifespan="off", ws="none", access_log=False, log_config=None, server_header=False
-    )
-    address = snapshot.config.cdn.control
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    listener = socket.create_server((str(address), snapshot.config.internet.http_port), family=family)
-    program = ControlProgram(_Server(config), listener, administration)
-    await program.until_started()
-    return program
+    cdn = ManagedCdn(snapshot, Administration(snapshot), Catalogue(catalogue), viewers)
+    control = Control(cdn, clock)
+    await control.listen(snapshot)
+    return control

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
-from nearcast.control.administration import Administration, AdminReply, at_once, authority
+from nearcast.control.administration import AdminReply, at_once
 from nearcast.control.catalogue import CatalogueEntry
+from nearcast.control.cdn import ManagedCdn
 from nearcast.control.schemas import (
     ConditionReport,
     DecisionSchema,
@@ -21,17 +22,18 @@ from nearcast.control.schemas import (
     StatusSchema,
     TitleSchema,
     Totals,
-    ViewerPlace,
 )
 from nearcast.model.config import Place
-from nearcast.model.snapshot import Server, Snapshot
+from nearcast.model.snapshot import Server
+from nearcast.wire.addresses import authority_text
 
 DECISIONS_SHOWN_MAX = 50
 _DECISIONS = TypeAdapter(list[DecisionSchema])
 
 
-async def look(snapshot: Snapshot, administration: Administration, now: float) -> StatusSchema:
+async def look(cdn: ManagedCdn, now: float) -> StatusSchema:
     """Ask everybody at the same time; who does not answer is shown as such."""
+    snapshot, administration = cdn.snapshot, cdn.administration
     servers = list(snapshot.servers.values())
     conditions, decisions, *replies = await at_once(
         administration.conditions(),
@@ -45,10 +47,10 @@ async def look(snapshot: Snapshot, administration: Administration, now: float) -
     }
     return StatusSchema(
         at=now,
-        zone=snapshot.config.cdn.zone,
+        zone=snapshot.zone,
         snapshot=snapshot.number,
         router=RouterStatus(
-            address=str(snapshot.config.cdn.router),
+            address=next(iter(snapshot.routers.values())).address,
             conditions=number,
             trouble=conditions.why_not,
         ),
@@ -56,12 +58,12 @@ async def look(snapshot: Snapshot, administration: Administration, now: float) -
             PopStatus(
                 name=pop.name,
                 kind=pop.kind,
-                place=_place(pop.place),
+                place=place_schema(pop.place),
                 servers=[statuses[server.name] for server in pop.servers],
             )
             for pop in snapshot.pops.values()
         ],
-        viewers=_viewers(snapshot),
+        viewers=list(cdn.viewers),
         totals=_totals(statuses.values()),
         decisions=_decisions(decisions),
     )
@@ -127,31 +129,20 @@ def _decisions(reply: AdminReply) -> list[DecisionSchema]:
     return sorted(found, key=lambda each: each.at or 0.0, reverse=True)[:DECISIONS_SHOWN_MAX]
 
 
-def _place(place: Place) -> PlaceSchema:
+def place_schema(place: Place) -> PlaceSchema:
+    """A place as the API shows it."""
     return PlaceSchema(name=place.name, latitude=place.latitude, longitude=place.longitude)
 
 
-def _viewers(snapshot: Snapshot) -> list[ViewerPlace]:
-    places = {place.name: place for place in snapshot.config.places}
-    return [
-        ViewerPlace(
-            name=viewer.name,
-            client=str(viewer.client),
-            place=_place(places[viewer.place]) if viewer.place in places else None,
-        )
-        for viewer in snapshot.config.internet.viewers
-    ]
-
-
-def title_schema(snapshot: Snapshot, entry: CatalogueEntry) -> TitleSchema:
+def title_schema(cdn: ManagedCdn, entry: CatalogueEntry) -> TitleSchema:
     """A catalogue entry as the API shows it."""
-    internet = snapshot.config.internet
-    watch_url = f"http://{authority(str(snapshot.config.cdn.router), internet.http_port)}/watch/{entry.key}"
+    router = next(iter(cdn.snapshot.routers.values()))
+    watch_url = f"http://{authority_text(router.address, router.http_port)}/watch/{entry.key}"
     return TitleSchema(
         key=entry.key,
         name=entry.title.name,
         site=entry.site,
-        host=snapshot.sites[entry.site].hosts[0],
+        host=cdn.snapshot.sites[entry.site].hosts[0],
         seconds=entry.title.seconds,
         renditions=[
             RenditionSchema(name=each.name, width=each.width, height=each.height, bandwidth=each.bandwidth)
@@ -159,5 +150,5 @@ def title_schema(snapshot: Snapshot, entry: CatalogueEntry) -> TitleSchema:
         ],
         objects=sum(1 for _ in entry.targets()),
         watch_url=watch_url,
-        watch_as={viewer.name: f"{watch_url}?client={viewer.client}" for viewer in internet.viewers},
+        watch_as={viewer.name: f"{watch_url}?client={viewer.client}" for viewer in cdn.viewers},
     )

@@ -1,6 +1,6 @@
 """The administration of an edge: pages for operators and the router's probes, and orders.
 
-GET  /health   name, load, draining, number of the Snapshot
+GET  /health   name, load, draining, full (a newcomer would cost somebody his place), number of the Snapshot
 GET  /stats    what was counted, as JSON
 GET  /metrics  the same for Prometheus
 POST /warm     {"site": "movie", "targets": ["/clock/manifest.mpd"]}
@@ -10,35 +10,41 @@ POST /purge    the same, or {"site": "movie", "all": true}
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
+
+from prometheus_client.metrics_core import Metric
 
 from nearcast.edge.application import Application
 from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
+from nearcast.serve.metrics import counter, exposition, gauge, program_families
+from nearcast.serve.tcp import Listener
 from nearcast.wire.http.message import HttpFault
+from nearcast.wire.json_text import read_json
 
 # Name below nearcast_edge_, kind, sentence; keys as in /stats.
 _METRICS = {
-    "requests": ("requests_total", "counter", "Requests for content."),
-    "hits": ("hits_total", "counter", "Requests answered from the store, fresh."),
-    "misses": ("misses_total", "counter", "Requests that began a fill and waited for it."),
-    "stale": ("stale_total", "counter", "Requests answered from the store beyond its lifetime."),
-    "collapsed": ("collapsed_total", "counter", "Requests that shared a fill already under way."),
-    "bypasses": ("bypasses_total", "counter", "Requests passed to the origin for one viewer alone."),
-    "refused": ("refused_total", "counter", "Requests refused for a fault of their own."),
-    "errors": ("errors_total", "counter", "Requests that failed, or broke off, for another's fault."),
-    "revalidations": ("revalidations_total", "counter", "Misses that asked the origin about a stale copy."),
-    "fills": ("fills_total", "counter", "Fetches from the origin."),
-    "bytes_sent": ("sent_bytes_total", "counter", "Bytes of bodies sent."),
-    "bytes_filled": ("filled_bytes_total", "counter", "Bytes of bodies fetched."),
-    "evicted": ("evicted_total", "counter", "Objects that made room for others."),
-    "disk_faults": ("disk_faults_total", "counter", "Operations of the store's disk that failed."),
-    "cached_bytes": ("cached_bytes", "gauge", "Bytes in the store."),
-    "cache_bytes_max": ("cache_bytes_max", "gauge", "Bytes the store may take."),
-    "objects": ("objects", "gauge", "Objects in the store."),
-    "load": ("load_ratio", "gauge", "ResponseRange of the capacity in use, 0 to 1."),
+    "requests": ("requests_total", counter, "Requests for content."),
+    "hits": ("hits_total", counter, "Requests answered from the store, fresh."),
+    "misses": ("misses_total", counter, "Requests that began a fill and waited for it."),
+    "stale": ("stale_total", counter, "Requests answered from the store beyond its lifetime."),
+    "collapsed": ("collapsed_total", counter, "Requests that shared a fill already under way."),
+    "bypasses": ("bypasses_total", counter, "Requests passed to the origin for one viewer alone."),
+    "refused": ("refused_total", counter, "Requests refused for a fault of their own."),
+    "errors": ("errors_total", counter, "Requests that failed, or broke off, for another's fault."),
+    "revalidations": ("revalidations_total", counter, "Misses that asked the origin about a stale copy."),
+    "fills": ("fills_total", counter, "Fetches from the origin."),
+    "bytes_sent": ("sent_bytes_total", counter, "Bytes of bodies sent."),
+    "bytes_filled": ("filled_bytes_total", counter, "Bytes of bodies fetched."),
+    "evicted": ("evicted_total", counter, "Objects that made room for others."),
+    "dropped": ("dropped_total", counter, "Files of the store that were no whole objects."),
+    "disk_faults": ("disk_faults_total", counter, "Operations of the store's disk that failed."),
+    "cached_bytes": ("cached_bytes", gauge, "Bytes in the store."),
+    "cache_bytes_max": ("cache_bytes_max", gauge, "Bytes the store may take."),
+    "objects": ("objects", gauge, "Objects in the store."),
+    "load": ("load_ratio", gauge, "Part of the capacity in use, 0 to 1."),
 }
 
 
@@ -60,6 +66,7 @@ def statistics(application: Application) -> dict[str, Any]:
         "bytes_sent": counters.bytes_sent,
         "bytes_filled": counters.bytes_filled,
         "evicted": store.evicted_total,
+        "dropped": store.dropped_total,
         "disk_faults": store.faults_total,
         "cached_bytes": store.bytes_stored,
         "cache_bytes_max": store.bytes_max,
@@ -68,28 +75,35 @@ def statistics(application: Application) -> dict[str, Any]:
     }
 
 
-def metrics(application: Application) -> str:
-    """What /metrics shows: Prometheus' text format 0.0.4."""
-    lines = []
-    for key, value in statistics(application).items():
-        if key in _METRICS:
-            name, kind, sentence = _METRICS[key]
-            name = f"nearcast_edge_{name}"
-            lines.append(f"# HELP {name} {sentence}\n# TYPE {name} {kind}\n{name} {value}\n")
-    return "".join(lines)
+def families(application: Application) -> Iterator[Metric]:
+    """The same as families of metrics."""
+    statistics_now = statistics(application)
+    for key, (name, family, sentence) in _METRICS.items():
+        yield family(f"nearcast_edge_{name}", sentence, statistics_now[key])
 
 
 class Admin:
-    """The application on an edge's admin port. `current` gives the application of the present Snapshot."""
+    """The application on an edge's admin port.
 
-    def __init__(self, current: Callable[[], Application], draining: Callable[[], bool]) -> None:
+    `current` gives the application of the present Snapshot; `full` says whether the viewers' listeners are;
+    `listeners` are the edge's own by name.
+    """
+
+    def __init__(
+        self,
+        current: Callable[[], Application],
+        draining: Callable[[], bool],
+        full: Callable[[], bool],
+        listeners: Callable[[], Mapping[str, Iterable[Listener]]],
+    ) -> None:
         self._current = current
         self._draining = draining
+        self._full = full
         self._show = administration(
             {
                 "/health": self._health,
                 "/stats": lambda _: statistics(current()),
-                "/metrics": lambda _: metrics(current()),
+                "/metrics": lambda _: exposition([*families(current()), *program_families(listeners())]),
             }
         )
 
@@ -106,6 +120,7 @@ class Admin:
             "name": application.server.name,
             "load": round(application.load, 6),
             "draining": self._draining(),
+            "full": self._full(),
             "snapshot": application.snapshot.number,
         }
 
@@ -126,6 +141,6 @@ class Admin:
 
 def _json(octets: bytes) -> Any:
     try:
-        return json.loads(octets)
+        return read_json(octets)
     except ValueError as fault:
         raise HttpFault(400, f"an order is JSON: {fault}") from None

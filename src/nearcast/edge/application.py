@@ -19,28 +19,21 @@ from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.key import cache_key, normal_target
 from nearcast.cache.store import Store
 from nearcast.edge.counters import Counters
-from nearcast.edge.fill import OPEN_TO_ALL, Fill, FillRequest
+from nearcast.edge.fill import Fill, FillRequest
 from nearcast.edge.fills import Fills
 from nearcast.edge.response_range import ResponseRange, response_range
 from nearcast.edge.stream import PIECE_BYTES, BodyBroken, Follower
 from nearcast.edge.upstream import Upstream, timed_out
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import Server, Site, Snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Site
 from nearcast.serve.http_server import Exchange
+from nearcast.wire.addresses import address_text
 from nearcast.wire.http.cache_control import parse_cache_control
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
+from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
 from nearcast.wire.http.message import Fields
 
 AT_ONCE_BYTES = PIECE_BYTES  # larger bodies are written in pieces, each when the peer has taken the last
-
-_ALLOW = "GET, HEAD, OPTIONS"
-_PREFLIGHT = {
-    **OPEN_TO_ALL,
-    "allow": _ALLOW,
-    "access-control-allow-methods": _ALLOW,
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-}
 
 
 class Answered:
@@ -73,8 +66,7 @@ class Application:
 
     def __init__(
         self,
-        snapshot: Snapshot,
-        server: Server,
+        snapshot: EdgeSnapshot,
         *,
         store: Store,
         fills: Fills,
@@ -83,13 +75,14 @@ class Application:
         clock: Callable[[], float],
     ) -> None:
         self.snapshot = snapshot
-        self.server = server
+        self.server = server = snapshot.server
         self.store = store
         self.fills = fills
         self.upstream = upstream
         self.counters = counters
         self.clock = clock
-        self._own_hosts = {server.host, server.address, f"[{server.address}]", ""}
+        addresses = {address_text(each) for each in (*server.addresses, *server.listen)}
+        self._own_hosts = {server.host, "", *addresses}
         self._hit = encode_cache_status(CacheStatus(server.host, hit=True))
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
@@ -132,9 +125,9 @@ class Application:
         if method in ("GET", "HEAD"):
             return None
         if method == "OPTIONS":
-            state.exchange.respond(204, _PREFLIGHT)
+            state.exchange.respond(204, PREFLIGHT)
             return ANSWERED
-        return self._refuse(state, 405, f"Only {_ALLOW} are understood here.", {"allow": _ALLOW})
+        return self._refuse(state, 405, f"Only {METHODS} are understood here.", {"allow": METHODS})
 
     def find_site(self, state: RequestState) -> Outcome:
         """Host says whose content it is; our own name or address means the only site there is."""
@@ -208,12 +201,10 @@ class Application:
 
     def _from_store(self, state: RequestState, entry: StoredObject, cache_status: str) -> Outcome:
         exchange, head = state.exchange, entry.head
-        part = response_range(exchange.request, head.status, head.fields, entry.length, state.now)
+        part = response_range(exchange.request, head.status, head.fields, entry.body.length, state.now)
         part.fields["age"] = str(int(head.age(state.now)))
         part.fields["cache-status"] = cache_status
-        body = (
-            entry.body if part.stop == entry.length and not part.start else entry.body[part.start : part.stop]
-        )
+        body = entry.body.octets[part.start : part.stop]
         if len(body) > AT_ONCE_BYTES and exchange.request.method == "GET":
             return self._in_pieces(exchange, part, body)
         exchange.respond(part.status, part.fields, body)

@@ -26,15 +26,9 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import Site
 from nearcast.serve.http_client import Incoming
 from nearcast.wire.http.conditions import weakly_equal
+from nearcast.wire.http.cross_origin import OPEN_TO_ALL
 from nearcast.wire.http.message import Fields, ResponseHead
 
-# What every viewer gets unless the origin says otherwise: players run on pages of other hosts.
-OPEN_TO_ALL = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "age, cache-status, content-length, content-range, date, etag, "
-    "server-timing, via",
-    "timing-allow-origin": "*",
-}
 # Of one passage, not of the object: passed on with a fill, not stored with it.
 _PASSING = ("age", "cache-status", "server-timing", "set-cookie")
 
@@ -124,7 +118,7 @@ class Fill:
         """Update the held object from a 304 (RFC 9111 4.3.4)."""
         old = held.head
         if "etag" in news and old.etag is not None and not weakly_equal(news["etag"], old.etag):
-            self._use.store.evict(old.key)
+            self._use.store.remove(old.key)
             raise UpstreamFault(self.wanted.site.origin.host, "confirmed another version than ours")
         updates = {
             name: text
@@ -136,7 +130,7 @@ class Fill:
         new = ObjectHead(old.key, old.status, fields, came_at, ages)
         self._use.store.refresh(old, new)
         if why_not_stored(new.status, fields) is not None and self._use.store.head(old.key) is new:
-            self._use.store.evict(old.key)
+            self._use.store.remove(old.key)
         self.confirmed = replace(held, head=new)
 
     async def _take(self, incoming: Incoming, asked_at: float, came_at: float) -> None:
@@ -157,7 +151,7 @@ class Fill:
             else:
                 self.why_not_stored = "no room"
         if self.why_not_stored is not None and status < 500 and self.wanted.shared:
-            store.evict(self.wanted.key)  # what we held is not what the origin answers now
+            store.remove(self.wanted.key)  # what we held is not what the origin answers now
         self.head = ResponseHead(status, fields)
         self.opened.set()
         async for piece in incoming.pieces():

@@ -16,17 +16,9 @@ from nearcast.cache.entry import ObjectHead
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import Site
 from nearcast.serve.http_client import HttpClient, Incoming
-from nearcast.wire.http.message import Fields
+from nearcast.wire.http.message import HOP_BY_HOP, Fields
 
 RETRY_SECONDS_MAX = 0.05  # a moment's pause, of random length, before the second attempt
-
-# Between two hops, not end to end (RFC 9110 7.6.1).
-_HOP_BY_HOP = frozenset(
-    (
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
-        *("te", "trailer", "transfer-encoding", "upgrade"),
-    )
-)
 
 
 class Upstream:
@@ -82,15 +74,15 @@ class Upstream:
         kept = {
             name: text
             for name, text in fields.items()
-            if name not in _HOP_BY_HOP and name not in named and name != "content-length"
+            if name not in HOP_BY_HOP and name not in named and name != "content-length"
         }
         kept["via"] = _appended(fields.get("via"), f"1.1 {self.host}")
         return kept
 
 
 def timed_out(fault: UpstreamFault) -> bool:
-    """Whether the upstream was too slow, rather than wrong: the client raises out of a TimeoutError."""
-    return isinstance(fault.__context__, TimeoutError)
+    """Whether the upstream was too slow, rather than wrong."""
+    return fault.timed_out
 
 
 def _confirming(held: ObjectHead | None) -> Mapping[str, str]:

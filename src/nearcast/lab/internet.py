@@ -12,14 +12,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from nearcast.assembly.roles import Role, RoleDependencies, roles, start
+from nearcast.assembly.roles import Role, RoleDependencies
 from nearcast.cache.disk import PosixDisk
 from nearcast.control.catalogue import CatalogueEntry
 from nearcast.control.program import start_control
+from nearcast.control.schemas import ViewerPlace
+from nearcast.control.status import place_schema
+from nearcast.lab.config import Internet
 from nearcast.lab.console import ConsoleCommand, Report
+from nearcast.lab.roles import internet_roles
 from nearcast.lab.workplace import Workplace
 from nearcast.model.pages import pages_directory
-from nearcast.model.snapshot import Snapshot
+from nearcast.model.snapshot import Revision, control_snapshot
 from nearcast.model.title import TITLE_JSON, Title
 from nearcast.origin.directory import DirectorySource
 from nearcast.serve.process_group import ProcessGroup, WorkerFailed
@@ -31,32 +35,42 @@ CONTROL = "control"
 DRAIN_SECONDS = 2.0
 
 
-def plans(snapshot: Snapshot, workplace: Workplace) -> tuple[WorkerPlan, ...]:
+def plans(internet: Internet, workplace: Workplace) -> tuple[WorkerPlan, ...]:
     """A process for every role, and one for the control API."""
 
     def plan(name: str, begin: Callable[[], Awaitable[Running]]) -> WorkerPlan:
         return WorkerPlan(name, partial(run_program, begin, DRAIN_SECONDS))
 
     return (
-        *(plan(role.name, partial(_start_role, role, snapshot, workplace)) for role in roles(snapshot)),
-        plan(CONTROL, partial(_start_control, snapshot, workplace)),
+        *(plan(role.name, partial(_start_role, role, workplace)) for role in internet_roles(internet)),
+        plan(CONTROL, partial(_start_control, internet, workplace)),
     )
 
 
-async def _start_role(role: Role, snapshot: Snapshot, workplace: Workplace) -> Running:
-    means = RoleDependencies(
+async def _start_role(role: Role, workplace: Workplace) -> Running:
+    use = RoleDependencies(
         clock=time.time,
-        rng=random.Random(),
+        rng=random.SystemRandom(),
         disk=lambda: PosixDisk(workplace.store(role.name)),
         titles=DirectorySource(workplace.titles),
         pages=DirectorySource(pages_directory() / "player"),
     )
-    return await start(role, snapshot, means)
+    return await role.start(use)
 
 
-async def _start_control(snapshot: Snapshot, workplace: Workplace) -> Running:
-    site = next(iter(snapshot.sites))
-    return await start_control(snapshot, catalogue(workplace.titles, site), clock=time.time)
+async def _start_control(internet: Internet, workplace: Workplace) -> Running:
+    snapshot = control_snapshot(Revision(1, internet.config))
+    titles = catalogue(workplace.titles, next(iter(snapshot.sites)))
+    return await start_control(snapshot, titles, clock=time.time, viewers=viewer_places(internet))
+
+
+def viewer_places(internet: Internet) -> list[ViewerPlace]:
+    """The lab's viewers, as the status page shows them."""
+    places = {place.name: place for place in internet.config.places}
+    return [
+        ViewerPlace(name=each.name, client=str(each.client), place=place_schema(places[each.place]))
+        for each in internet.lab.viewers
+    ]
 
 
 def catalogue(titles: Path, site: str) -> Sequence[CatalogueEntry]:
@@ -70,8 +84,8 @@ def catalogue(titles: Path, site: str) -> Sequence[CatalogueEntry]:
 class Console:
     """Obeys the orders that come in over the lab's console."""
 
-    def __init__(self, snapshot: Snapshot, processes: ProcessGroup) -> None:
-        self._snapshot = snapshot
+    def __init__(self, internet: Internet, processes: ProcessGroup) -> None:
+        self._internet = internet
         self._processes = processes
 
     async def obey(self, order: ConsoleCommand) -> Report:
@@ -100,15 +114,15 @@ class Console:
         return {"ok": False, "said": "the orders are status, kill and start"}
 
     def _status(self) -> Report:
-        config = self._snapshot.config
-        internet = config.internet
+        config, lab = self._internet.config, self._internet.lab
+        router, ports = config.routers[0], config.ports
         return {
             "zone": config.cdn.zone,
-            "resolver": [str(internet.resolver), internet.dns_port],
-            "router": [str(config.cdn.router), internet.admin_port],
-            "dns_port": internet.dns_port,
-            "http_port": internet.http_port,
-            "admin_port": internet.admin_port,
+            "resolver": [str(lab.resolver), lab.dns_port],
+            "router": [str(router.addresses[0]), router.admin_port or ports.admin],
+            "dns_port": lab.dns_port,
+            "http_port": ports.http,
+            "admin_port": ports.admin,
             "programs": {
                 name: {"state": state, "pid": self._processes.pids[name]}
                 for name, state in self._processes.states.items()

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from nearcast.model.config import Config, IpAddress, address_text
+from nearcast.lab.config import Internet
+from nearcast.model.config import Ports
 from nearcast.model.faults import Mistake, OperatorFault
+from nearcast.wire.addresses import HTTP_PORT, IpAddress, address_text, endpoint_text
 
 SETS_TRIED = 50
 STEP = 100  # keeps 5300/8080/8081 recognisable: 5400/8180/8181
@@ -31,31 +33,32 @@ class LabPorts(NamedTuple):
         return LabPorts(self.dns + by, self.http + by, self.admin + by)
 
 
-def ports_of(config: Config) -> LabPorts:
-    return LabPorts(config.internet.dns_port, config.internet.http_port, config.internet.admin_port)
+def ports_of(internet: Internet) -> LabPorts:
+    lab = internet.lab
+    return LabPorts(lab.dns_port, lab.http_port, lab.admin_port)
 
 
-def addresses_of(config: Config) -> Iterator[tuple[str, IpAddress]]:
+def addresses_of(internet: Internet) -> Iterator[tuple[str, IpAddress]]:
     """Every address that programs listen on, with its path in the configuration."""
-    internet = config.internet
-    yield "internet.resolver", internet.resolver
-    yield "internet.root", internet.root
-    yield "internet.top", internet.top
-    yield "internet.origin", internet.origin
-    for number, provider in enumerate(internet.providers):
-        yield f"internet.providers.{number}.address", provider.address
-    yield "cdn.router", config.cdn.router
-    yield "cdn.control", config.cdn.control
-    for number, server in enumerate(config.content_servers):
-        yield f"content_servers.{number}.address", server.address
+    config, lab = internet.config, internet.lab
+    yield "lab.resolver", lab.resolver
+    yield "lab.root", lab.root
+    yield "lab.top", lab.top
+    yield "lab.origin", lab.origin
+    for number, provider in enumerate(lab.providers):
+        yield f"lab.providers.{number}.address", provider.address
+    yield "control.address", config.control.address
+    fleet = [(f"routers.{number}", each.addresses) for number, each in enumerate(config.routers)]
+    fleet += [(f"content_servers.{n}", each.addresses) for n, each in enumerate(config.content_servers)]
+    for path, addresses in fleet:
+        for index, address in enumerate(addresses):
+            yield f"{path}.addresses.{index}", address
 
 
-def with_ports(config: Config, ports: LabPorts) -> Config:
-    """`config` with other port numbers; origins inside the lab move with them."""
-    old = config.internet
-    internet = old.model_copy(
-        update={"dns_port": ports.dns, "http_port": ports.http, "admin_port": ports.admin}
-    )
+def with_ports(internet: Internet, ports: LabPorts) -> Internet:
+    """`internet` with other port numbers; origins inside the lab move with them."""
+    config, old = internet.config, internet.lab
+    lab = old.model_copy(update={"dns_port": ports.dns, "http_port": ports.http, "admin_port": ports.admin})
     inside = (address_text(old.origin), old.http_port)
     distributions = tuple(
         each.model_copy(update={"origin": f"http://{inside[0]}:{ports.http}"})
@@ -63,23 +66,23 @@ def with_ports(config: Config, ports: LabPorts) -> Config:
         else each
         for each in config.distributions
     )
-    return config.model_copy(update={"internet": internet, "distributions": distributions})
+    moved = Ports(dns=ports.dns, http=ports.http, admin=ports.admin)
+    return Internet(config.model_copy(update={"ports": moved, "distributions": distributions}), lab)
 
 
 def _place(origin: str) -> tuple[str, int]:
     parts = urlsplit(origin)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return host, parts.port or 80
+    return address_text(parts.hostname or ""), parts.port or HTTP_PORT
 
 
-def find_ports(config: Config, *, fixed: bool) -> LabPorts:
-    """LabPorts that are free on every address of `config`: the configured ones, or the next free set.
+def find_ports(internet: Internet, *, fixed: bool) -> LabPorts:
+    """LabPorts that are free on every address of `internet`: the configured ones, or the next free set.
 
     With `fixed` (the user named them) taken ports are an OperatorFault, and so is, always, an address
     that this machine does not have.
     """
-    wanted = ports_of(config)
-    addresses = list(addresses_of(config))
+    wanted = ports_of(internet)
+    addresses = list(addresses_of(internet))
     _refuse_foreign(addresses)
     hosts = [address for _, address in addresses]
     for number in range(SETS_TRIED):
@@ -129,7 +132,7 @@ def _taken(addresses: Iterable[IpAddress], ports: LabPorts) -> Iterator[str]:
                         f"port {port} needs root (CAP_NET_BIND_SERVICE); choose one above 1023"
                     )
                 if fault is not None:
-                    yield f"{address_text(address)}:{port}"
+                    yield endpoint_text(address, port)
 
 
 def _bind(address: IpAddress, port: int, kind: socket.SocketKind) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nearcast
+from nearcast.lab.config import Internet
 from nearcast.lab.demo_run import DemoRun
-from nearcast.model.snapshot import Snapshot
 from nearcast.model.title import Title
 from nearcast.player.viewing import Viewing
 
@@ -62,7 +62,7 @@ def checks_of(showings: Iterable[DemoRun], origin_bytes: OriginBytes, *, pushed:
 
 
 def report(
-    snapshot: Snapshot,
+    internet: Internet,
     title: Title,
     url: str,
     showings: Iterable[DemoRun],
@@ -75,7 +75,7 @@ def report(
     """The demo's document. `seconds`: how long its stages took."""
     showings = list(showings)
     checks = checks_of(showings, origin_bytes, pushed=pushed is not None) | dict(extra_checks or {})
-    internet = snapshot.config.internet
+    lab = internet.lab
     return {
         "nearcast": nearcast.__version__,
         "ok": all(checks.values()),
@@ -91,13 +91,13 @@ def report(
         },
         "mode": "pull" if pushed is None else "push",
         "pushed": None if pushed is None else dict(pushed),
-        "ports": {"dns": internet.dns_port, "http": internet.http_port, "admin": internet.admin_port},
+        "ports": {"dns": lab.dns_port, "http": lab.http_port, "admin": lab.admin_port},
         "seconds": {stage: round(taken, 3) for stage, taken in seconds.items()},
-        "viewers": [_viewer(each, snapshot, origin_bytes) for each in showings],
+        "viewers": [_viewer(each, origin_bytes) for each in showings],
     }
 
 
-def _viewer(showing: DemoRun, snapshot: Snapshot, origin_bytes: OriginBytes) -> dict[str, Any]:
+def _viewer(showing: DemoRun, origin_bytes: OriginBytes) -> dict[str, Any]:
     return {
         "viewer": showing.viewer.name,
         "place": showing.viewer.place,

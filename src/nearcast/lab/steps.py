@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nearcast.model.config import LabViewer
-from nearcast.model.snapshot import Snapshot
+from nearcast.lab.config import Internet, LabViewer
 from nearcast.player.viewing import Viewing
 
 NAMES = ("DNS lookup", "CDN handover", "server selection", "DNS response", "content flow")
@@ -42,7 +41,7 @@ class StepTold:
 
 
 def five_steps(
-    snapshot: Snapshot,
+    internet: Internet,
     viewer: LabViewer,
     viewing: Viewing,
     resolution: dict[str, Any] | None,
@@ -53,15 +52,19 @@ def five_steps(
     if not viewing.lookups:
         return ()
     lookup = viewing.lookups[0]
-    internet, cdn = snapshot.config.internet, snapshot.config.cdn
+    zone = internet.config.cdn.zone
     resolver = lookup.resolver or "the system's resolver"
     steps = [] if resolution is None else resolution["steps"]
     upstream = [step for step in steps if step["server"] != "cache"]
-    cdn_steps = [step for step in upstream if step["zone"].rstrip(".") == cdn.zone]
-    providers = [step for step in upstream if _is_handover(step, cdn.zone)]
+    cdn_steps = [step for step in upstream if step["zone"].rstrip(".") == zone]
+    providers = [step for step in upstream if _is_handover(step, zone)]
     handed = " → ".join(lookup.chain) or "(no alias)"
     known = "already known to the resolver"
-    host_of = {server.address: server.host for server in snapshot.servers.values()}
+    host_of = {
+        str(address): f"{server.name}.{zone}"
+        for server in internet.config.content_servers
+        for address in server.addresses
+    }
     addresses = ", ".join(f"{host_of.get(each, each)} {each}" for each in lookup.addresses) or lookup.rcode
     served = viewing.fetched[0] if viewing.fetched else None
     return (
@@ -79,8 +82,8 @@ def five_steps(
         StepTold(
             3,
             "resolver",
-            cdn.zone if cdn_steps else "cache",
-            str(cdn.router) if cdn_steps else resolver,
+            zone if cdn_steps else "cache",
+            cdn_steps[-1]["server"] if cdn_steps else resolver,
             f"{lookup.chain[-1] if lookup.chain else lookup.name} A?, client subnet "
             + (decision["client"] if decision else str(viewer.client)),
             cdn_steps[-1]["answer"] if cdn_steps else known,
@@ -94,7 +97,7 @@ def five_steps(
             viewer.name,
             (served.server_host or served.server_address) if served else "nobody",
             served.server_address if served else "",
-            f"GET {viewing.url} on TCP port {internet.http_port}",
+            f"GET {viewing.url} on TCP port {internet.config.ports.http}",
             f"{len(viewing.fetched)} objects, {viewing.bytes} bytes",
             round(viewing.seconds * 1000, 1),
         ),

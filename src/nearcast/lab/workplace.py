@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,15 @@ def sweep() -> None:
 
 
 def _folders() -> Iterator[Path]:
-    yield from Path(tempfile.gettempdir()).glob(f"{PREFIX}{os.getuid()}-*-*")
+    """The folders of this user's labs. Anybody may make one with such a name in a shared folder: those are
+    neither asked for orders nor removed, and no link is followed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}{os.getuid()}-*-*"):
+        try:
+            status = folder.lstat()
+        except FileNotFoundError:
+            continue  # another lab swept it meanwhile
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
+            yield folder
 
 
 def _is_alive(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What an operator writes: the configuration of a CDN, and of the small internet the lab puts around it.
+"""What an operator writes: the configuration of a CDN that could stand anywhere.
 
 Each option is declared once, here: name, type, unit, bounds, default, one sentence. Unknown keys are
 refused, objects are frozen. `read_config` reports every mistake at once, with its path and a remedy;
@@ -59,6 +59,7 @@ IpAddress = Annotated[
 IpNetwork = Annotated[
     IPv4Network | IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string", "format": "cidr"})
 ]
+Addresses = Annotated[tuple[IpAddress, ...], Field(min_length=1, max_length=16)]
 DomainName = Annotated[str, AfterValidator(_domain)]
 Label = Annotated[str, AfterValidator(_label)]
 OriginUrl = Annotated[str, AfterValidator(_origin_url)]
@@ -75,11 +76,7 @@ class Cdn(Noun):
     """The CDN itself: its zone and how it answers."""
 
     zone: DomainName
-    """The zone the request router is authoritative for; every content server is a name in it."""
-    router: IpAddress
-    """Address of the request router: DNS, HTTP redirects, and its administration."""
-    control: IpAddress
-    """Address of the control API and the status page."""
+    """The zone the request routers are authoritative for; every content server is a name in it."""
     answer_ttl_seconds: int = Field(30, ge=0, le=86_400)
     """How long resolvers may keep a selection; short, because health and load change."""
     answer_addresses_max: int = Field(2, ge=1, le=8)
@@ -88,6 +85,47 @@ class Cdn(Noun):
     """Into how many host names (s00.movie.cdn.test …) a distribution's titles are spread."""
     spill_load: float = Field(0.8, gt=0, le=1)
     """Load (fraction of capacity) from which a server's clients begin to spill to the next PoP."""
+
+
+class Ports(Noun):
+    """The port numbers of every program of the CDN that does not say otherwise."""
+
+    dns: Port = 53
+    """Port of the request routers' DNS, over UDP and TCP."""
+    http: Port = 80
+    """Port of content servers, of the routers' redirects, and of the control API."""
+    admin: Port = 8081
+    """Port of the administration of content servers and routers."""
+
+
+class Control(Noun):
+    """The control API and the status page."""
+
+    address: IpAddress
+    """The address it is reached at."""
+    listen: IpAddress | None = None
+    """The address it listens on, where that differs (behind NAT; 0.0.0.0 for all)."""
+    port: Port | None = None
+    """Its port; by default `ports.http`."""
+
+
+class Router(Noun):
+    """One request router: a name server of the zone, which redirects over HTTP as well."""
+
+    name: Label
+    """Its label below the CDN's zone: ns1 is ns1.cdn.test, as NS and glue records call it."""
+    addresses: Addresses
+    """The addresses it is reached at, IPv4 and IPv6 together; they are its glue."""
+    listen: tuple[IpAddress, ...] = ()
+    """The addresses it listens on, where those differ (behind NAT; 0.0.0.0 and :: for all)."""
+    place: str = ""
+    """Name of the place it stands in."""
+    dns_port: Port | None = None
+    """Port of its DNS; by default `ports.dns`."""
+    http_port: Port | None = None
+    """Port of its redirects; by default `ports.http`."""
+    admin_port: Port | None = None
+    """Port of its administration; by default `ports.admin`."""
 
 
 class Health(Noun):
@@ -134,8 +172,14 @@ class ContentServer(Noun):
     """Its label below the CDN's zone: ia2 is ia2.cdn.test."""
     pop: Label
     """The PoP it stands in."""
-    address: IpAddress
-    """The address it serves from."""
+    addresses: Addresses
+    """The addresses it is reached at, IPv4 and IPv6 together."""
+    listen: tuple[IpAddress, ...] = ()
+    """The addresses it listens on, where those differ (behind NAT; 0.0.0.0 and :: for all)."""
+    http_port: Port | None = None
+    """Port it serves viewers on; by default `ports.http`."""
+    admin_port: Port | None = None
+    """Port of its administration; by default `ports.admin`."""
     failure_domain: str = ""
     """What fails together with it (a rack, a switch); by default itself alone."""
     capacity_megabits_per_second: float = Field(1000.0, gt=0)
@@ -159,61 +203,20 @@ class Distribution(Noun):
     """How long after that it may still be served when the origin cannot be reached."""
 
 
-class Provider(Noun):
-    """The provider's own name server and web server."""
-
-    zone: DomainName
-    """The provider's zone, such as movie.test; its `www` is handed over to the CDN."""
-    address: IpAddress
-    """Address of its name server and of its web server (the apex cannot be a CNAME, RFC 1912 2.4)."""
-
-
-class LabViewer(Noun):
-    """Somebody who watches in the demo."""
-
-    name: Label
-    """How the demo calls the viewer."""
-    place: str
-    """Where the viewer is."""
-    client: IpAddress
-    """The address that the resolver reports as client subnet."""
-    address: IpAddress
-    """The loopback address the viewer's program really sends from."""
-
-
-class Internet(Noun):
-    """The small internet that the lab puts around the CDN."""
-
-    resolver: IpAddress
-    """The viewers' local resolver."""
-    root: IpAddress
-    """The root name server."""
-    top: IpAddress
-    """The name server of the top-level domains used here."""
-    origin: IpAddress
-    """The origin server."""
-    dns_port: Port = 5300
-    """Port of every name server and of the resolver."""
-    http_port: Port = 8080
-    """Port of every web, content and origin server."""
-    admin_port: Port = 8081
-    """Port of the administration of every program."""
-    providers: tuple[Provider, ...] = Field(min_length=1)
-    viewers: tuple[LabViewer, ...] = ()
+class Serving(Noun):
+    """Limits and deadlines of content servers and routers. Seconds, bytes, counts."""
 
 
 class Config(Noun):
-    """A whole configuration file."""
+    """A whole configuration: a CDN that could stand anywhere."""
 
     cdn: Cdn
+    ports: Ports = Ports.model_validate({})
+    control: Control
     health: Health = Health.model_validate({})
+    serving: Serving = Serving.model_validate({})
+    routers: tuple[Router, ...] = Field(min_length=1)
     places: tuple[Place, ...] = Field(min_length=1)
     pops: tuple[Pop, ...] = Field(min_length=1)
     content_servers: tuple[ContentServer, ...] = Field(min_length=1)
     distributions: tuple[Distribution, ...] = Field(min_length=1)
-    internet: Internet
-
-
-def address_text(address: IPv4Address | IPv6Address) -> str:
-    """An address as it stands in a URL: IPv6 in brackets (RFC 3986 3.2.2)."""
-    return f"[{address}]" if address.version == 6 else str(address)

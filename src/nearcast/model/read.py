@@ -1,20 +1,26 @@
 """TOML in, a checked `Config` out, or every mistake at once.
 
-`text_in`, `parse_document` and `mistakes_in` are for whoever reads other files of the same kind.
+A file may describe the lab around the CDN as well (`[lab]`): that table is not ours, and left alone.
+`text_in`, `parse_document` and `validated` are for whoever reads other files, or that other part.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nearcast.model.checks import cross_check
 from nearcast.model.config import Config
 from nearcast.model.faults import Mistake, OperatorFault
+
+LAB = "lab"
+"""The table of a file that is the lab's affair."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def read_config(path: Path) -> Config:
@@ -26,18 +32,26 @@ def read_config(path: Path) -> Config:
 
 def parse_config(text: str, source: str = "configuration") -> Config:
     """The configuration in `text`; `source` is how messages call it."""
-    document = parse_document(text, source)
-    mistakes: list[Mistake] = []
-    config: Config | None = None
-    try:
-        config = Config.model_validate(document)
-    except ValidationError as fault:
-        mistakes += mistakes_in(fault)
-    if config is not None:
-        mistakes += cross_check(config)
+    config, mistakes = checked_config(parse_document(text, source))
     if mistakes or config is None:
         raise OperatorFault(f"{source} has {counted(mistakes)}; nothing was changed", mistakes)
     return config
+
+
+def checked_config(document: Mapping[str, Any]) -> tuple[Config | None, list[Mistake]]:
+    """The configuration of the CDN in `document`, None when it cannot be read, and all mistakes in it."""
+    config, mistakes = validated(Config, {key: part for key, part in document.items() if key != LAB})
+    if config is not None:
+        mistakes += cross_check(config)
+    return config, mistakes
+
+
+def validated(kind: type[M], document: object) -> tuple[M | None, list[Mistake]]:
+    """`document` as a `kind`, or None and what is wrong with it."""
+    try:
+        return kind.model_validate(document), []
+    except ValidationError as fault:
+        return None, mistakes_in(fault)
 
 
 def text_in(path: Path, missing: str) -> str:

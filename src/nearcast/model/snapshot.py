@@ -1,33 +1,98 @@
-"""The Snapshot: one immutable, numbered picture of the CDN that every program serves from.
+"""Snapshots: what one role of the CDN needs to know, compiled, immutable and numbered.
 
-A configuration is compiled into it once; programs swap it whole. Looking something up here never
-parses, and nothing in it changes: what changes by the second (health, load) is `selection.Conditions`.
+A configuration with a number is a `Revision`: that is what is published, kept and compared. Each program
+compiles from it the Snapshot of its role, and swaps it whole: an edge needs no map of prefixes, a router
+no sizes of caches. Looking something up in a Snapshot never parses, and nothing in it changes: what
+changes by the second (health, load) is `selection.Conditions`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from nearcast.model.config import Config, Distribution, IpNetwork, Place
+from nearcast.model.checks import router_ports, server_ports
+from nearcast.model.config import Config, Distribution, Health, Place, Serving
 from nearcast.model.prefixes import PrefixTable
+from nearcast.wire.addresses import IpNetwork
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A configuration and its number: 1, 2, 3 … in the order in which they are published."""
+
+    number: int
+    config: Config
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the configuration, in hexadecimal: equal for equal configurations."""
+        return hashlib.sha256(self._text().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The revision as one JSON document."""
+        return f'{{"number": {self.number}, "digest": "{self.digest}", "config": {self._text()}}}'
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Revision:
+        """Read what `to_json` wrote. ValueError when it is not that, or not whole."""
+        document = json.loads(text)
+        if not isinstance(document, dict) or set(document) != {"number", "digest", "config"}:
+            raise ValueError("a revision has number, digest and config")
+        revision = cls(int(document["number"]), Config.model_validate(document["config"]))
+        if revision.digest != document["digest"]:
+            raise ValueError("the digest of this revision is not that of its configuration")
+        return revision
+
+    def _text(self) -> str:
+        plain = self.config.model_dump(mode="json")
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A content server as the data plane sees it."""
+    """A content server as the data plane sees it. `listen`: the addresses it binds, often those it is
+    reached at."""
 
     name: str
     host: str
-    address: str
+    addresses: tuple[str, ...]
+    listen: tuple[str, ...]
     http_port: int
     admin_port: int
     pop: str
     failure_domain: str
     capacity_bits_per_second: float
     cache_bytes_max: int
+
+    @property
+    def address(self) -> str:
+        """The first address: where it is administered, and where redirects lead."""
+        return self.addresses[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """A request router as the data plane sees it."""
+
+    name: str
+    host: str
+    addresses: tuple[str, ...]
+    listen: tuple[str, ...]
+    dns_port: int
+    http_port: int
+    admin_port: int
+    place: str
+
+    @property
+    def address(self) -> str:
+        """The first address: where it is administered."""
+        return self.addresses[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +138,22 @@ class RoutingZone:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """Everything the data plane needs to know, compiled."""
+    """What every role knows: the number, the zone, and the distributions by their names."""
 
     number: int
-    config: Config
-    servers: Mapping[str, Server]
-    pops: Mapping[str, PopSite]
+    digest: str
+    zone: str
     sites: Mapping[str, Site]
     site_of_host: Mapping[str, Site]
-    zones: PrefixTable[RoutingZone]
-    anywhere: RoutingZone
+    shards: int
+    serving: Serving
 
     def site_for(self, host: str) -> Site | None:
         """The distribution behind a Host field or a DNS name: provider's, CDN's, or shard name."""
         if (site := self.site_of_host.get(host)) is not None:
             return site
         shard, _, rest = host.partition(".")
-        if shard[:1] == "s" and shard[1:].isdecimal() and int(shard[1:]) < self.config.cdn.shards:
+        if shard[:1] == "s" and shard[1:].isdecimal() and int(shard[1:]) < self.shards:
             return self.site_of_host.get(rest)
         return None
 
@@ -100,24 +164,112 @@ class Snapshot:
         return next(iter(self.sites.values())) if len(self.sites) == 1 else None
 
 
-def compile_snapshot(config: Config, number: int = 1) -> Snapshot:
-    """Build the tables of `config`."""
-    internet, zone = config.internet, config.cdn.zone
-    servers = {
-        server.name: Server(
-            name=server.name,
-            host=f"{server.name}.{zone}",
-            address=str(server.address),
-            http_port=internet.http_port,
-            admin_port=internet.admin_port,
-            pop=server.pop,
-            failure_domain=server.failure_domain or server.name,
-            capacity_bits_per_second=server.capacity_megabits_per_second * 1e6,
-            cache_bytes_max=server.cache_megabytes * 1_000_000,
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeSnapshot(Snapshot):
+    """For one content server."""
+
+    server: Server
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetSnapshot(Snapshot):
+    """For whoever must know all routers and content servers."""
+
+    routers: Mapping[str, NameServer]
+    servers: Mapping[str, Server]
+    pops: Mapping[str, PopSite]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouterSnapshot(FleetSnapshot):
+    """For one request router, `router`."""
+
+    router: NameServer
+    zones: PrefixTable[RoutingZone]
+    anywhere: RoutingZone
+    health: Health
+    answer_ttl_seconds: int
+    answer_addresses_max: int
+    spill_load: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlSnapshot(FleetSnapshot):
+    """For the control program, which listens on `listen` and `port` and is reached at `address`."""
+
+    address: str
+    listen: str
+    port: int
+
+
+def edge_snapshot(revision: Revision, name: str) -> EdgeSnapshot:
+    """The Snapshot of the content server called `name`. KeyError when there is none."""
+    server = _servers(revision.config)[name]
+    return EdgeSnapshot(*_common(revision), server)
+
+
+def router_snapshot(revision: Revision, name: str) -> RouterSnapshot:
+    """The Snapshot of the request router called `name`. KeyError when there is none."""
+    config = revision.config
+    routers, servers, pops = _fleet(config)
+    return RouterSnapshot(
+        *_common(revision),
+        routers,
+        servers,
+        pops,
+        router=routers[name],
+        zones=PrefixTable(_routing_zones(config, {place.name: place for place in config.places})),
+        anywhere=RoutingZone("anywhere", None, None, "no prefix on the map holds this client"),
+        health=config.health,
+        answer_ttl_seconds=config.cdn.answer_ttl_seconds,
+        answer_addresses_max=config.cdn.answer_addresses_max,
+        spill_load=config.cdn.spill_load,
+    )
+
+
+def control_snapshot(revision: Revision) -> ControlSnapshot:
+    """The Snapshot of the control program."""
+    control, ports = revision.config.control, revision.config.ports
+    return ControlSnapshot(
+        *_common(revision),
+        *_fleet(revision.config),
+        address=str(control.address),
+        listen=str(control.listen or control.address),
+        port=control.port or ports.http,
+    )
+
+
+_Common = tuple[int, str, str, Mapping[str, Site], Mapping[str, Site], int, Serving]
+_Fleet = tuple[Mapping[str, NameServer], Mapping[str, Server], Mapping[str, PopSite]]
+
+
+def _common(revision: Revision) -> _Common:
+    """The fields of `Snapshot`, in their order."""
+    config = revision.config
+    sites = {each.name: _site(each, config.cdn.zone) for each in config.distributions}
+    by_host = {host: site for site in sites.values() for host in (site.cdn_host, *site.hosts)}
+    return (
+        revision.number,
+        revision.digest,
+        config.cdn.zone,
+        MappingProxyType(sites),
+        MappingProxyType(by_host),
+        config.cdn.shards,
+        config.serving,
+    )
+
+
+def _fleet(config: Config) -> _Fleet:
+    """What `FleetSnapshot` adds, in its order."""
+    zone, places = config.cdn.zone, {place.name: place for place in config.places}
+    routers, servers = {}, _servers(config)
+    for each in config.routers:
+        addresses = tuple(map(str, each.addresses))
+        listen = tuple(map(str, each.listen)) or addresses
+        ports = router_ports(each, config.ports)
+        routers[each.name] = NameServer(
+            each.name, f"{each.name}.{zone}", addresses, listen, *ports, place=each.place
         )
-        for server in config.content_servers
-    }
-    places = {place.name: place for place in config.places}
     pops = {
         pop.name: PopSite(
             pop.name,
@@ -127,19 +279,27 @@ def compile_snapshot(config: Config, number: int = 1) -> Snapshot:
         )
         for pop in config.pops
     }
-    sites = {each.name: _site(each, zone) for each in config.distributions}
-    return Snapshot(
-        number=number,
-        config=config,
-        servers=MappingProxyType(servers),
-        pops=MappingProxyType(pops),
-        sites=MappingProxyType(sites),
-        site_of_host=MappingProxyType(
-            {host: site for site in sites.values() for host in (site.cdn_host, *site.hosts)}
-        ),
-        zones=PrefixTable(_routing_zones(config, places)),
-        anywhere=RoutingZone("anywhere", None, None, "no prefix on the map holds this client"),
-    )
+    return MappingProxyType(routers), MappingProxyType(servers), MappingProxyType(pops)
+
+
+def _servers(config: Config) -> dict[str, Server]:
+    servers = {}
+    for each in config.content_servers:
+        http_port, admin_port = server_ports(each, config.ports)
+        addresses = tuple(map(str, each.addresses))
+        servers[each.name] = Server(
+            name=each.name,
+            host=f"{each.name}.{config.cdn.zone}",
+            addresses=addresses,
+            listen=tuple(map(str, each.listen)) or addresses,
+            http_port=http_port,
+            admin_port=admin_port,
+            pop=each.pop,
+            failure_domain=each.failure_domain or each.name,
+            capacity_bits_per_second=each.capacity_megabits_per_second * 1e6,
+            cache_bytes_max=each.cache_megabytes * 1_000_000,
+        )
+    return servers
 
 
 def _site(each: Distribution, zone: str) -> Site:

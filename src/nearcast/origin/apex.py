@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.program import Running
+from nearcast.wire.addresses import authority_text
 
 
 def to_www(zone: str, port: int) -> Callable[[Exchange], None]:
     """The application: every GET is redirected to the same target at `www.<zone>`."""
-    authority = f"www.{zone}" if port == 80 else f"www.{zone}:{port}"
+    authority = authority_text(f"www.{zone}", port)
 
     def answer(exchange: Exchange) -> None:
         if exchange.request.method not in ("GET", "HEAD"):

@@ -21,6 +21,7 @@ from nearcast.origin.paths import content_name
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http.conditions import failed_precondition
+from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
 from nearcast.wire.http.dates import encode_date
 from nearcast.wire.http.ranges import (
     Span,
@@ -31,24 +32,9 @@ from nearcast.wire.http.ranges import (
     unsatisfied_range,
 )
 
-# Larger answers are written in slices, each when the peer has taken the ones before.
-SLICE_BYTES = 256 * 1024
+# Larger answers are written in pieces, each when the peer has taken the ones before.
+PIECE_BYTES = 256 * 1024
 
-METHODS = "GET, HEAD, OPTIONS"
-
-# Players run on pages of other hosts: everything may be read by everyone (Fetch, CORS protocol).
-OPEN_TO_ALL: Mapping[str, str] = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "*",
-    "timing-allow-origin": "*",
-}
-_PREFLIGHT = {
-    **OPEN_TO_ALL,
-    "allow": METHODS,
-    "access-control-allow-methods": "GET, HEAD",
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-}
 _SENTENCES = {
     404: "There is nothing here.",
     405: "Only GET, HEAD and OPTIONS are understood here.",
@@ -85,7 +71,7 @@ class Origin:
         """Answer one request."""
         method = exchange.request.method
         if method == "OPTIONS":
-            exchange.respond(204, _PREFLIGHT)
+            exchange.respond(204, PREFLIGHT)
             return None
         if method not in ("GET", "HEAD"):
             _refuse(exchange, 405, {"allow": METHODS})
@@ -149,18 +135,18 @@ class Origin:
 def _send(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> Coroutine[Any, Any, None] | None:
-    if len(octets) > SLICE_BYTES and exchange.request.method == "GET":
-        return _send_slices(exchange, status, fields, octets)
+    if len(octets) > PIECE_BYTES and exchange.request.method == "GET":
+        return _send_pieces(exchange, status, fields, octets)
     exchange.respond(status, fields, octets)
     return None
 
 
-async def _send_slices(
+async def _send_pieces(
     exchange: Exchange, status: int, fields: Mapping[str, str], octets: memoryview
 ) -> None:
     exchange.begin(status, fields, len(octets))
-    for start in range(0, len(octets), SLICE_BYTES):
-        await exchange.write(octets[start : start + SLICE_BYTES])
+    for start in range(0, len(octets), PIECE_BYTES):
+        await exchange.write(octets[start : start + PIECE_BYTES])
     exchange.end()
 
 

@@ -22,7 +22,7 @@ from nearcast.packager.ladder import Rung
 from nearcast.packager.manifests import presentation_of, write_manifests
 from nearcast.packager.progressive import write_progressive
 from nearcast.packager.source import RecordedSource
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.packager.transcode import Transcoded, transcode
 from nearcast.wire.manifest.presentation import Presentation, Representation
 
@@ -41,7 +41,7 @@ class Progress(NamedTuple):
 
 
 def package(
-    source: Path | TestPattern,
+    source: Path | DrawnSource,
     out: Path,
     *,
     name: str,
@@ -66,7 +66,7 @@ def package(
                 folder,
                 ladder=ladder,
                 segment_seconds=segment_seconds,
-                preset=preset or (PRESET_DRAWN if isinstance(source, TestPattern) else PRESET_RECORDED),
+                preset=preset or (PRESET_DRAWN if isinstance(source, DrawnSource) else PRESET_RECORDED),
                 position=report.position,
             )
         report.joining()
@@ -78,9 +78,9 @@ def package(
 
 
 @contextmanager
-def source_of(source: Path | TestPattern) -> Iterator[RecordedSource | TestPattern]:
+def source_of(source: Path | DrawnSource) -> Iterator[RecordedSource | DrawnSource]:
     """Open `source` for decoding."""
-    with nullcontext(source) if isinstance(source, TestPattern) else RecordedSource(source) as opened:
+    with nullcontext(source) if isinstance(source, DrawnSource) else RecordedSource(source) as opened:
         yield opened
 
 
@@ -118,7 +118,7 @@ def _title(name: str, folder: Path, transcoded: Transcoded, presentation: Presen
                 progressive_bytes=write_progressive(folder, track, transcoded.sound, folder / path),
             )
         )
-    audio = [
+    sounds = [
         AudioTrack(**_track(each), sample_rate=audio.SAMPLE_RATE, channels=audio.CHANNELS)
         for each in presentation.audio
     ]
@@ -127,7 +127,7 @@ def _title(name: str, folder: Path, transcoded: Transcoded, presentation: Presen
         seconds=round(float(transcoded.renditions[0][1].seconds), 6),
         segment_seconds=float(transcoded.renditions[0][1].segment_seconds[0]),
         renditions=tuple(renditions),
-        audio=audio[0] if audio else None,
+        audio=sounds[0] if sounds else None,
     )
 
 

@@ -33,7 +33,7 @@ LIT = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcd
 
 
 @dataclass(frozen=True, slots=True)
-class TestPattern:
+class DrawnSource:
     """A source that exists only as these numbers. `width` and `height` are even, in pixels."""
 
     seconds: float = 20.0

@@ -22,7 +22,7 @@ from nearcast.model.title import Title
 from nearcast.packager.faults import UnusableFolder, UnusableSource
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import SEGMENT_SECONDS, Progress, part_of
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 
 LINE_BYTES_MAX = 1024 * 1024
 END_SECONDS_MAX = 5.0
@@ -30,7 +30,7 @@ END_SECONDS_MAX = 5.0
 
 
 async def package_in_process(
-    source: Path | TestPattern,
+    source: Path | DrawnSource,
     out: Path,
     *,
     name: str,
@@ -76,7 +76,7 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         await child.wait()
 
 
-def _title(source: Path | TestPattern, outcome: dict[str, Any]) -> Title:
+def _title(source: Path | DrawnSource, outcome: dict[str, Any]) -> Title:
     match outcome:
         case {"title": text}:
             return Title.from_json(text)
@@ -90,7 +90,7 @@ def _title(source: Path | TestPattern, outcome: dict[str, Any]) -> Title:
 
 
 def order_text(
-    source: Path | TestPattern,
+    source: Path | DrawnSource,
     out: Path,
     name: str,
     ladder: tuple[Rung, ...] | None,
@@ -99,12 +99,12 @@ def order_text(
 ) -> str:
     """The order as one line of JSON."""
     drawn = None
-    if isinstance(source, TestPattern):
+    if isinstance(source, DrawnSource):
         drawn = {**asdict(source), "frame_rate": str(source.frame_rate)}
     return json.dumps(
         {
             "clip": drawn,
-            "path": None if isinstance(source, TestPattern) else str(source),
+            "path": None if isinstance(source, DrawnSource) else str(source),
             "out": str(out),
             "name": name,
             "ladder": ladder,
@@ -119,7 +119,7 @@ def read_order(text: str) -> dict[str, Any]:
     order = json.loads(text)
     path, drawn, ladder = order.pop("path"), order.pop("clip"), order["ladder"]
     order["source"] = (
-        Path(path) if drawn is None else TestPattern(**{**drawn, "frame_rate": Fraction(drawn["frame_rate"])})
+        Path(path) if drawn is None else DrawnSource(**{**drawn, "frame_rate": Fraction(drawn["frame_rate"])})
     )
     order["out"] = Path(order["out"])
     order["ladder"] = ladder and tuple(Rung(*each) for each in ladder)

@@ -18,7 +18,7 @@ from nearcast.player.download import Keep, WholeObject
 from nearcast.player.fetch import Unreachable, Unwatchable
 from nearcast.player.stage import Stage
 from nearcast.player.url import Url
-from nearcast.player.viewing import Chosen
+from nearcast.player.viewing import RenditionChosen
 from nearcast.wire.manifest import dash, hls
 from nearcast.wire.manifest.presentation import (
     MANIFEST_BYTES_MAX,
@@ -130,7 +130,7 @@ class _Adaptive:
             bandwidth_max=self._bandwidth_max,
         )
         number = track.fetched + 1
-        trace.add(Chosen(trace.now(), number, choice.rendition, track.playing, choice.reason))
+        trace.add(RenditionChosen(trace.now(), number, choice.rendition, track.playing, choice.reason))
         return choice.rendition
 
     async def _enter(self, track: AdaptiveTrack, name: str) -> None:

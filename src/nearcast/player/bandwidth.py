@@ -13,12 +13,15 @@ Receiving is slowed by pausing between the pieces of a body; TCP's back-pressure
 from __future__ import annotations
 
 import asyncio
-import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
+from math import isfinite
+from operator import itemgetter
 from pathlib import Path
 
 from nearcast.model.faults import Mistake, OperatorFault
+from nearcast.wire.json_text import read_json
 
 BURST_SECONDS = 0.02
 PAUSE_SECONDS_MIN = 0.002  # shorter debts are carried over to the next piece
@@ -45,19 +48,21 @@ class Profile:
 
     def rate_at(self, seconds: float) -> float:
         """What the line carries at this moment, bit/s."""
-        return next((rate for since, rate in reversed(self.steps) if since <= seconds), self.steps[0][1])
+        return self.steps[self._step_at(seconds)][1]
 
     def carried_by(self, seconds: float, bits: float) -> float:
         """The moment at which `bits` are carried when they set out at `seconds`."""
-        for since, _ in self.steps[1:]:
-            if since <= seconds:
-                continue
-            rate = self.rate_at(seconds)
+        for at in range(self._step_at(seconds), len(self.steps) - 1):
+            rate, since = self.steps[at][1], self.steps[at + 1][0]
             if bits <= rate * (since - seconds):
                 return seconds + (bits / rate if rate else 0.0)
             bits -= rate * (since - seconds)
             seconds = since
-        return seconds + bits / self.rate_at(seconds)
+        return seconds + bits / self.steps[-1][1]
+
+    def _step_at(self, seconds: float) -> int:
+        """The step that holds at this moment; before the first, the first."""
+        return max(0, bisect_right(self.steps, seconds, key=itemgetter(0)) - 1)
 
 
 class Bucket:
@@ -110,7 +115,8 @@ def read_bandwidth(text: str) -> Profile:
 def parse_rate(text: str) -> float | None:
     """Bits per second, or None when `text` is no rate."""
     match = RATE.fullmatch(text.strip())
-    return float(match[1]) * MULTIPLES[match[2].lower()] if match else None
+    rate = float(match[1]) * MULTIPLES[match[2].lower()] if match else None
+    return rate if rate is not None and isfinite(rate) else None
 
 
 def parse_profile(text: str, source: str) -> Profile:
@@ -140,8 +146,8 @@ def _pairs(text: str, source: str) -> list[tuple[str, str]]:
         lines = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1))
         return [(f"line {number}", line) for number, line in lines if line]
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as fault:
+        document = read_json(text)
+    except ValueError as fault:
         raise OperatorFault(f"the bandwidth profile {source} is not JSON: {fault}") from None
     return [
         (f"step {number}", " ".join(map(str, step)) if isinstance(step, list) else str(step))
@@ -152,6 +158,6 @@ def _pairs(text: str, source: str) -> list[tuple[str, str]]:
 def _step(pair: str) -> tuple[float, float] | None:
     seconds, rate_text = (*pair.split(maxsplit=1), "", "")[:2]
     rate = parse_rate(rate_text)
-    if rate is None or not re.fullmatch(r"\d+(\.\d+)?", seconds):
+    if rate is None or not re.fullmatch(r"\d+(\.\d+)?", seconds) or not isfinite(float(seconds)):
         return None
     return float(seconds), rate

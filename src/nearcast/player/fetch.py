@@ -27,6 +27,7 @@ from nearcast.player.lookup import Names, is_address
 from nearcast.player.url import Url
 from nearcast.player.viewing import Fetched, Trace
 from nearcast.serve.http_client import HttpClient, Incoming
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.cache_status import parse_cache_status
 from nearcast.wire.http.message import Fields
 
@@ -136,7 +137,7 @@ class Fetcher:
             except UpstreamFault as fault:
                 self._failed[address] = self._loop.time()
                 download.troubles += 1
-                where = f"{address[0]}:{address[1]}"
+                where = endpoint_text(*address)
                 self._trace.tell("failed", f"{where}: {fault.sentence}, at {download.title}", address[0])
                 continue
             if at == url and download.troubles:
@@ -157,7 +158,7 @@ class Fetcher:
     async def _from(self, address: tuple[str, int], url: Url, download: Download) -> Url:
         """One request to one server: `url`, or where it redirects to. UpstreamFault: try another one."""
         began, asked_at = self._loop.time(), self._clock()
-        source = f"{address[0]}:{address[1]}"
+        source = endpoint_text(*address)
         fields = {"host": url.authority, "user-agent": "nearcast", **download.fields()}
         async with self._client.request("GET", address, url.target, fields) as incoming:
             self._trace.reached = True

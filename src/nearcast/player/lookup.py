@@ -14,7 +14,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 import dns.message
 import dns.name
@@ -22,7 +22,8 @@ import dns.rcode
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.dns_client import DnsClient, Subnet
+from nearcast.serve.dns_client import DnsClient
+from nearcast.wire.addresses import IpNetwork, endpoint_text
 
 CHAIN_MAX = 16
 ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
@@ -52,7 +53,7 @@ class Names:
         self,
         resolver: tuple[str, int] | None,
         client: DnsClient | None,
-        client_subnet: Subnet | None,
+        client_subnet: IpNetwork | None,
         heard: Callable[[Lookup], None],
         clock: Callable[[], float],
     ) -> None:
@@ -87,7 +88,7 @@ class Names:
         began = self._clock()
         if self._resolver is None or self._client is None:
             return await self._ask_system(name, began)
-        where = f"{self._resolver[0]}:{self._resolver[1]}"
+        where = endpoint_text(*self._resolver)
         for rdtype in ADDRESS_TYPES:
             reply = await self._client.ask(self._resolver, name, rdtype, client_subnet=self._client_subnet)
             chain, addresses, ttl = read_answer(reply, name, rdtype)
@@ -127,16 +128,6 @@ def read_answer(
     if found is None:
         return tuple(chain), (), min(ttls, default=None)
     return tuple(chain), tuple(record.address for record in found), min([*ttls, found.ttl])
-
-
-def subnet_of(text: str) -> Subnet:
-    """The subnet to tell of a client's address or network: no more of it than /24 or /56 (RFC 7871 11.1).
-
-    Raises ValueError.
-    """
-    network = ip_network(text, strict=False)
-    longest = 24 if network.version == 4 else 56
-    return network if network.prefixlen <= longest else network.supernet(new_prefix=longest)
 
 
 def is_address(host: str) -> bool:

@@ -9,7 +9,7 @@ from nearcast.player.fetch import Unwatchable
 from nearcast.player.stage import RedirectedSource, Stage
 from nearcast.player.url import Url
 
-RANGE_BYTES = 1024 * 1024  # an edge stores slices of this size
+RANGE_BYTES = 1024 * 1024  # enough to keep a line busy, little enough to lose when the viewer leaves
 RANGE_BYTES_MIN = 64 * 1024
 RANGE_SECONDS = 4.0  # of a slow line; the server should not wait for us longer than it must
 RESTARTS_MAX = 3

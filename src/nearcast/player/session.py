@@ -21,9 +21,10 @@ from nearcast.player.lookup import Lookup, Names
 from nearcast.player.progressive import find_progressive, range_bytes_for, watch_progressive
 from nearcast.player.stage import Stage
 from nearcast.player.url import Url, read_url
-from nearcast.player.viewing import Chosen, Fetched, Observer, Trace, Viewing, ViewingEvent
-from nearcast.serve.dns_client import DnsClient, Subnet
+from nearcast.player.viewing import Fetched, Observer, RenditionChosen, Trace, Viewing, ViewingEvent
+from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.wire.addresses import IpNetwork
 
 BUFFER_SECONDS = 30.0
 SLOW_LINE_LIMITS = ClientLimits(buffer_bytes=64 * 1024)  # so that the line, not our memory, sets the pace
@@ -39,7 +40,7 @@ class Viewer:
         clock: Callable[[], float],
         rng: random.Random,
         resolver: tuple[str, int] | None = None,
-        client_subnet: Subnet | None = None,
+        client_subnet: IpNetwork | None = None,
         local_address: str | None = None,
         patience: RetryPolicy | None = None,
         limits: ClientLimits | None = None,
@@ -141,7 +142,7 @@ def viewed(url: str, mode: str, began_at: float, problem: str | None, stage: Sta
         problem=problem,
         lookups=tuple(each for each in trace.happenings if isinstance(each, Lookup)),
         fetched=tuple(each for each in trace.happenings if isinstance(each, Fetched)),
-        choices=tuple(each for each in trace.happenings if isinstance(each, Chosen)),
+        choices=tuple(each for each in trace.happenings if isinstance(each, RenditionChosen)),
         events=tuple(each for each in trace.happenings if isinstance(each, ViewingEvent)),
         digests=dict(trace.digests),
         seconds=trace.now(),

@@ -8,9 +8,11 @@ from ipaddress import ip_address
 from urllib.parse import quote, urljoin, urlsplit
 
 from nearcast.model.faults import OperatorFault
+from nearcast.wire.addresses import HTTP_PORT, authority_text
 
-HTTP_PORT = 80
 HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+URL_CHARS_MAX = 8192
+HOST_CHARS_MAX = 253  # RFC 1035 2.3.4; a name in other scripts is longer in ASCII, never shorter
 UNRESERVED = "/?:@!$&'()*+,;=~-._%"  # stays as it is in a target (RFC 3986 3.3, 3.4)
 
 
@@ -25,6 +27,8 @@ class Url:
     @classmethod
     def parse(cls, text: str) -> Url:
         """Raises ValueError with a sentence when `text` is no absolute http URL."""
+        if len(text) > URL_CHARS_MAX:
+            raise ValueError(f"a URL has at most {URL_CHARS_MAX} characters")
         parts = urlsplit(text.strip())  # raises ValueError itself for brackets that do not match
         if parts.scheme == "https":
             raise ValueError("https is not spoken here yet; use http")
@@ -50,8 +54,7 @@ class Url:
     @property
     def authority(self) -> str:
         """The value of the Host field: the port only where it is not the usual one."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == HTTP_PORT else f"{host}:{self.port}"
+        return authority_text(self.host, self.port)
 
     def __str__(self) -> str:
         return f"http://{self.authority}{self.target}"
@@ -61,12 +64,14 @@ def _host(text: str) -> str:
     """The host in ASCII, as the DNS and the Host field want it (RFC 5890)."""
     if ":" in text:
         return str(ip_address(text))
-    try:
-        host = text.encode("idna").decode("ascii")
-    except UnicodeError:
-        host = ""
-    if not HOST.fullmatch(host) or len(host.rstrip(".")) > 253:
-        raise ValueError(f"{text!r} is no name of a host")
+    host = ""
+    if len(text) <= HOST_CHARS_MAX + 1:  # IDNA is no linear code
+        try:
+            host = text.encode("idna").decode("ascii")
+        except UnicodeError:
+            pass
+    if not HOST.fullmatch(host) or len(host.rstrip(".")) > HOST_CHARS_MAX:
+        raise ValueError(f"{text[:80]!r} is no name of a host")
     return host
 
 

@@ -43,7 +43,7 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class RenditionChosen:
     """The choice of a rendition before a segment: every one, whether it changes anything or not."""
 
     at: float
@@ -69,7 +69,7 @@ class ViewingEvent:
     server_address: str | None = None
 
 
-Happening = Lookup | Fetched | Chosen | ViewingEvent
+Happening = Lookup | Fetched | RenditionChosen | ViewingEvent
 Observer = Callable[[Happening], None]
 
 
@@ -89,7 +89,7 @@ class Viewing:
     """Why it is not complete, in one sentence."""
     lookups: tuple[Lookup, ...]
     fetched: tuple[Fetched, ...]
-    choices: tuple[Chosen, ...]
+    choices: tuple[RenditionChosen, ...]
     events: tuple[ViewingEvent, ...]
     digests: dict[str, str]
     """URL → sha256 of every object that arrived whole, put together from its ranges where need be."""
@@ -111,7 +111,7 @@ class Viewing:
         return self.bytes * 8 / self.seconds if self.seconds > 0 else 0.0
 
     @property
-    def switches(self) -> tuple[Chosen, ...]:
+    def switches(self) -> tuple[RenditionChosen, ...]:
         return tuple(choice for choice in self.choices if choice.switched)
 
     @property

@@ -6,7 +6,7 @@ that are the same share it. Clients on foreign networks are refused: an open res
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is
 obeyed. Where a client names none, the resolver may know where its client is: the lab's viewers sit on
-loopback addresses and stand for addresses elsewhere (`Internet.viewers`).
+loopback addresses and stand for networks elsewhere (`ResolverSettings.subnets`).
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
-from nearcast.model.config import Config, IpAddress
+from nearcast.resolver.expiring import Expiring
 from nearcast.resolver.recursion import Failed, Recursion, Resolved, Work, type_text
-from nearcast.resolver.rrset_cache import Network
 from nearcast.resolver.trace import Resolution, Traces, TraceStep
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_client import DnsClient
-from nearcast.serve.dns_server import listen_dns
+from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.http_server import listen_http
+from nearcast.serve.metrics import exposition, gauge, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
+from nearcast.wire.addresses import IpNetwork, client_subnet
 from nearcast.wire.dns.codes import IN, Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet, DnsFault, Query, build_reply, fault_reply, parse_query
 from nearcast.wire.dns.names import name_text
@@ -37,9 +39,20 @@ RESOLVE_SECONDS_MAX = 8.0  # clients give up before
 UNDER_WAY_MAX = 1000
 FAILURE_SECONDS = 1.0
 FAILURES_KEPT_MAX = 10_000
-SUBNET_BITS = {4: 24, 6: 56}  # RFC 7871 11.1: no more than this of a client's address is told
 
-_Key = tuple[bytes, int, Network | None]
+_Key = tuple[bytes, int, IpNetwork | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverSettings:
+    """Where a resolver stands: the address and ports it listens on, the root servers (every name server is
+    asked on `dns_port`), and for whom clients stand that name no subnet: networks by client address."""
+
+    address: str
+    dns_port: int
+    admin_port: int
+    roots: tuple[str, ...]
+    subnets: Mapping[str, IpNetwork] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -54,28 +67,23 @@ class _Found:
 class Resolver:
     """A running local resolver. Satisfies `serve.program.Running`."""
 
-    def __init__(self, config: Config, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, settings: ResolverSettings, clock: Callable[[], float], rng: random.Random) -> None:
         self.traces = Traces()
-        self._config = config
+        self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        internet = config.internet
         self.recursion = Recursion(
-            [str(internet.root)],
-            internet.dns_port,
-            DnsClient(str(internet.resolver), rng=rng, mixed_case=True),
+            settings.roots,
+            settings.dns_port,
+            DnsClient(settings.address, rng=rng, mixed_case=True),
             now=self._loop.time,
             clock=clock,
             rng=rng,
         )
-        self._stand_ins = {
-            str(viewer.address): subnet_of(viewer.client)
-            for viewer in internet.viewers
-            if viewer.address != viewer.client
-        }
         self._under_way: dict[_Key, asyncio.Task[_Found]] = {}
-        self._failures: dict[_Key, tuple[float, str]] = {}
+        self._failures: Expiring[_Key, str] = Expiring(FAILURES_KEPT_MAX)
         self._listeners = Group()
+        self._named: dict[str, list[Listener | DnsListener]] = {}  # the same, for the metrics
 
     def answer(
         self, octets: bytes, peer: tuple[str, int], stream: bool
@@ -115,37 +123,37 @@ class Resolver:
         self._give_up()
 
     async def listen(self) -> None:
-        internet = self._config.internet
-        address = str(internet.resolver)
-        pages = {"/health": self._health_page, "/trace": self._trace_page}
+        settings = self._settings
+        pages = {"/health": self._health_page, "/trace": self._trace_page, "/metrics": self._metrics_page}
         try:
-            self._listeners.add(await listen_dns(self.answer, address, internet.dns_port))
+            self._add("dns", await listen_dns(self.answer, settings.address, settings.dns_port))
             admin = administration(pages)
-            self._listeners.add(await listen_http(admin, address, internet.admin_port, clock=self._clock))
+            self._add(
+                "admin", await listen_http(admin, settings.address, settings.admin_port, clock=self._clock)
+            )
         except OSError:
             self.abort()
             raise
 
-    def _subnet(self, query: Query, client: str) -> Network | None:
+    def _subnet(self, query: Query, client: str) -> IpNetwork | None:
         """Where the client is, as far as the authorities are to know."""
         named = query.edns and query.edns.subnet
         if named is None:
-            return self._stand_ins.get(client)
+            return self._settings.subnets.get(client)
         if named.source == 0:
             return None
-        limit = SUBNET_BITS[named.network.version]
-        return named.network if named.source <= limit else named.network.supernet(new_prefix=limit)
+        return client_subnet(named.network)
 
     async def _answer_later(
-        self, query: Query, bytes_max: int, subnet: Network | None, resolution: Resolution
+        self, query: Query, bytes_max: int, subnet: IpNetwork | None, resolution: Resolution
     ) -> bytes | None:
         found = await self._find((query.name, query.rdtype, subnet))
         return self._reply(query, bytes_max, found, resolution)
 
     async def _find(self, key: _Key) -> _Found:
         """Recurse, or join whoever recurses for the same question already."""
-        until, why = self._failures.get(key, (0.0, ""))
-        if until > self._loop.time():
+        why = self._failures.get(key, self._loop.time())
+        if why is not None:
             return _Found(None, why)
         task = self._under_way.get(key)
         if task is None:
@@ -164,9 +172,7 @@ class Resolver:
             why = str(fault)
         except TimeoutError:
             why = f"no answer within {RESOLVE_SECONDS_MAX:g} s"
-        if len(self._failures) >= FAILURES_KEPT_MAX:
-            self._failures.clear()
-        self._failures[key] = self._loop.time() + FAILURE_SECONDS, why
+        self._failures.keep(key, why, self._loop.time() + FAILURE_SECONDS)
         return _Found(None, why, work.steps)
 
     def _reply(self, query: Query, bytes_max: int, found: _Found, resolution: Resolution) -> bytes:
@@ -201,6 +207,15 @@ class Resolver:
         for task in self._under_way.values():
             task.cancel()
 
+    def _add(self, name: str, listener: Listener | DnsListener) -> None:
+        self._named[name] = [listener]
+        self._listeners.add(listener)
+
+    def _metrics_page(self, _: Mapping[str, str]) -> str:
+        kept = gauge("nearcast_resolver_kept", "Answers and denials remembered.", len(self.recursion.cache))
+        asking = gauge("nearcast_resolver_under_way", "Questions being recursed for.", len(self._under_way))
+        return exposition([kept, asking, *program_families(self._named)])
+
     def _health_page(self, _: Mapping[str, str]) -> Any:
         return {"name": "resolver", "kept": len(self.recursion.cache), "draining": False}
 
@@ -220,11 +235,6 @@ def serves(client: str) -> bool:
     return address.is_private or address.is_loopback or address.is_link_local
 
 
-def subnet_of(client: IpAddress) -> Network:
-    """The part of a client's address that authorities are told."""
-    return ip_network((client, SUBNET_BITS[client.version]), strict=False)
-
-
 def _aged(rrset: RRset, ttl: int, query: Query) -> Piece:
     """`rrset` with what is left of its TTL."""
     compiled = compile_rrset(rrset.owner, rrset.rdtype, ttl, rrset.rdatas)
@@ -236,11 +246,13 @@ def _scope_for(named: ClientSubnet | None, scope: int) -> int:
     return scope if named is not None and named.source else 0
 
 
-async def start_resolver(config: Config, *, clock: Callable[[], float], rng: random.Random) -> Resolver:
-    """Start the local resolver of `config` on its address: DNS over UDP and TCP, administration.
+async def start_resolver(
+    settings: ResolverSettings, *, clock: Callable[[], float], rng: random.Random
+) -> Resolver:
+    """Start a local resolver at `settings`: DNS over UDP and TCP, administration.
 
     `clock` gives Unix seconds, `rng` draws query IDs. Raises OSError when an address cannot be bound.
     """
-    resolver = Resolver(config, clock, rng)
+    resolver = Resolver(settings, clock, rng)
     await resolver.listen()
     return resolver

@@ -19,6 +19,7 @@ import dns.name
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.resolver.expiring import Expiring
 from nearcast.resolver.replies import (
     CHAIN_MAX,
     Answer,
@@ -26,6 +27,7 @@ from nearcast.resolver.replies import (
     Lame,
     Meaning,
     Referral,
+    addresses,
     ecs_scope,
     meaning,
     rrset_text,
@@ -37,12 +39,12 @@ from nearcast.resolver.rrset_cache import (
     TTL_SECONDS_MAX,
     Clients,
     Kept,
-    Network,
     RRsetCache,
     audience_of,
 )
 from nearcast.resolver.trace import TraceStep
 from nearcast.serve.dns_client import DnsClient
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import ROOT, lineage, name_text, parent, read_name
 from nearcast.wire.dns.rrset import RRset
@@ -52,6 +54,7 @@ DEPTH_MAX = 4
 REFERRALS_MAX = 24
 HOSTS_TRIED_MAX = 3  # name servers without glue whose addresses are looked for, per zone
 ZONES_KEPT_MAX = 10_000
+AVOIDED_MAX = 10_000
 TRY_SECONDS = 1.0
 TRIES = 2
 AVOID_SECONDS = 5.0  # a server that failed is asked last for so long
@@ -87,7 +90,6 @@ class Servers(NamedTuple):
     zone: bytes
     hosts: tuple[bytes, ...]  # those without a known address
     addresses: tuple[str, ...]
-    until: float
 
 
 class Recursion:
@@ -109,16 +111,16 @@ class Recursion:
         cache: RRsetCache | None = None,
     ) -> None:
         self.cache = RRsetCache() if cache is None else cache
-        self._roots = Servers(ROOT, (), tuple(roots), float("inf"))
+        self._roots = Servers(ROOT, (), tuple(roots))
         self._port = port
         self._client = client
         self._now = now
         self._clock = clock
         self._rng = rng
-        self._zones: dict[bytes, Servers] = {}
-        self._avoid: dict[str, float] = {}
+        self._zones: Expiring[bytes, Servers] = Expiring(ZONES_KEPT_MAX)
+        self._avoid: Expiring[str, bool] = Expiring(AVOIDED_MAX)
 
-    def known(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved | None:
+    def known(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> Resolved | None:
         """The outcome when the cache alone holds all of it; nothing happens when it does not."""
         chain: list[Kept] = []
         steps: list[TraceStep] = []
@@ -135,7 +137,7 @@ class Recursion:
             name = target
         return None
 
-    async def resolve(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> Resolved:
+    async def resolve(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> Resolved:
         """Find the answer. Raises Failed."""
         chain: list[Kept] = []
         for _ in range(CHAIN_MAX):
@@ -152,7 +154,7 @@ class Recursion:
             name = target
         raise Failed(f"more than {CHAIN_MAX} CNAMEs in a row")
 
-    async def _descend(self, name: bytes, rdtype: int, subnet: Network | None, work: Work) -> list[Kept]:
+    async def _descend(self, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work) -> list[Kept]:
         """Ask from the nearest zone that is known on downward until one answers or denies."""
         # DS is the only type that the parent knows and the child does not (RFC 4035 4.2).
         servers = self._nearest(parent(name) if rdtype == Type.DS and name != ROOT else name)
@@ -166,13 +168,13 @@ class Recursion:
 
     def _nearest(self, name: bytes) -> Servers:
         for ancestor in lineage(name):
-            servers = self._zones.get(ancestor)
-            if servers is not None and servers.until > self._now():
+            servers = self._zones.get(ancestor, self._now())
+            if servers is not None:
                 return servers
         return self._roots
 
     async def _ask_zone(
-        self, servers: Servers, name: bytes, rdtype: int, subnet: Network | None, work: Work
+        self, servers: Servers, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work
     ) -> tuple[Answer | Denial | Referral, Clients]:
         """Put the question to one server of the zone after the other until one helps."""
         if servers.zone == ROOT:
@@ -184,15 +186,15 @@ class Recursion:
                 denied_by_root = servers.zone == ROOT and isinstance(told, Denial)
                 return told, EVERYONE if denied_by_root else audience_of(subnet, scope)
             why = told.text
-            self._avoid[address] = self._now() + AVOID_SECONDS
-        self._zones.pop(servers.zone, None)  # its servers may have moved: next time ask the parent
+            self._avoid.keep(address, True, self._now() + AVOID_SECONDS)
+        self._zones.forget(servers.zone)  # its servers may have moved: next time ask the parent
         raise Failed(f"no name server of {name_text(servers.zone)} helped: {why}")
 
     async def _addresses(self, servers: Servers, work: Work) -> AsyncIterator[str]:
         """Known addresses first, those that failed lately last; then those that must be looked for."""
         known = list(servers.addresses)
         self._rng.shuffle(known)
-        known.sort(key=lambda address: self._avoid.get(address, 0.0) > self._now())
+        known.sort(key=lambda address: self._avoid.get(address, self._now()) is True)
         for address in known:
             yield address
         for host in servers.hosts[:HOSTS_TRIED_MAX]:
@@ -209,8 +211,8 @@ class Recursion:
             for rdtype in (Type.A, Type.AAAA):
                 outcome = await self.resolve(host, rdtype, None, work)
                 for kept in outcome.kept:
-                    if kept.records is not None and kept.records.rdtype == rdtype:
-                        found += rrset_text(kept.records).split(" ")[1:]
+                    if kept.records is not None:
+                        found += addresses(kept.records)
         except Failed:
             pass  # another name server may still have an address
         finally:
@@ -218,7 +220,7 @@ class Recursion:
         return found
 
     async def _ask(
-        self, zone: bytes, address: str, name: bytes, rdtype: int, subnet: Network | None, work: Work
+        self, zone: bytes, address: str, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work
     ) -> tuple[Meaning, int | None]:
         """One question to one server, as a step of the trace."""
         if work.queries >= QUERIES_MAX:
@@ -252,11 +254,8 @@ class Recursion:
             referral.zone,
             tuple(host for host in referral.hosts if host not in with_glue),
             tuple(address for _, address in referral.glue),
-            self._now() + min(referral.seconds, TTL_SECONDS_MAX),
         )
-        if len(self._zones) >= ZONES_KEPT_MAX:
-            self._zones.clear()
-        self._zones[referral.zone] = servers
+        self._zones.keep(referral.zone, servers, self._now() + min(referral.seconds, TTL_SECONDS_MAX))
         return servers
 
     def _keep(self, told: Answer | Denial, audience: Clients, name: bytes, rdtype: int) -> list[Kept]:
@@ -283,7 +282,7 @@ def _alias(kept: Kept, rdtype: int) -> bytes | None:
     return read_name(kept.records.rdatas[0], 0)[0]
 
 
-def _remembered(name: bytes, rdtype: int, subnet: Network | None, kept: Kept) -> TraceStep:
+def _remembered(name: bytes, rdtype: int, subnet: IpNetwork | None, kept: Kept) -> TraceStep:
     return TraceStep("", "cache", _asked(name, rdtype), _shown(subnet), kept.text, 0.0)
 
 
@@ -295,5 +294,5 @@ def type_text(rdtype: int) -> str:
     return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype))
 
 
-def _shown(subnet: Network | None) -> str | None:
+def _shown(subnet: IpNetwork | None) -> str | None:
     return None if subnet is None else str(subnet)

@@ -2,12 +2,17 @@
 
 A reply is an answer, a denial, a referral further down, or *lame*: nothing that helps, so that another
 server of the zone is to be asked. Records are believed only where they lie in the zone whose server
-sent them: anything else could be put into our cache by anyone.
+sent them: anything else could be put into our cache by anyone. A reply that contradicts itself, by
+denying a name and answering for it, is lame too.
+
+What people are shown of a reply is cut to `TEXT_CHARS_MAX`; of a zone's servers no more than
+`HOSTS_MAX` and `GLUE_MAX` are remembered. A reply may be 64 KiB, and many are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import dns.edns
@@ -25,6 +30,10 @@ from nearcast.wire.dns.names import name_text, read_name, within
 from nearcast.wire.dns.rrset import RRset, compile_rrset
 
 CHAIN_MAX = 12
+HOSTS_MAX = 16
+GLUE_MAX = 32
+TEXT_CHARS_MAX = 300
+_SHOWN_MAX = 16  # records of one RRset that people are shown
 
 
 class Answer(NamedTuple):
@@ -66,11 +75,15 @@ def meaning(reply: dns.message.Message, zone: bytes, name: bytes, rdtype: int) -
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Lame(_text_of_failure(reply))
     authoritative = bool(reply.flags & dns.flags.AA)
-    answers = _chain([_compiled(each) for each in reply.answer], zone, name, rdtype)
+    answers = _chain(_rrsets(reply.answer), zone, name, rdtype)
     if answers:
         if not authoritative:
             return Lame("an answer without authority")
-        return Answer(answers, ", ".join(map(rrset_text, answers)))
+        # CNAMEs may well lead to a name that does not exist (RFC 2308 2.1); what was asked for may not.
+        last = answers[-1].rdtype
+        if rcode == dns.rcode.NXDOMAIN and (last != Type.CNAME or rdtype in (Type.CNAME, Type.ANY)):
+            return Lame("NXDOMAIN and an answer in one reply")
+        return Answer(answers, _cut(", ".join(map(rrset_text, answers))))
     if rcode == dns.rcode.NXDOMAIN:
         return _denial(reply, zone, Rcode.NXDOMAIN) if authoritative else Lame("NXDOMAIN without authority")
     referral = _referral(reply, zone, name)
@@ -90,8 +103,19 @@ def ecs_scope(reply: dns.message.Message) -> int | None:
 def rrset_text(rrset: RRset) -> str:
     """ "A 127.0.51.2 127.0.51.1": type and contents, for people."""
     rdtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rrset.rdtype))
-    shown = [_rdata_text(rrset.rdtype, rdata) for rdata in rrset.rdatas]
-    return f"{rdtype} {' '.join(shown)}"
+    shown = [_rdata_text(rrset.rdtype, rdata) for rdata in rrset.rdatas[:_SHOWN_MAX]]
+    return _cut(f"{rdtype} {' '.join(shown)}{' …' if len(rrset.rdatas) > _SHOWN_MAX else ''}")
+
+
+def addresses(rrset: RRset) -> list[str]:
+    """What A and AAAA records say, `GLUE_MAX` at most; nothing for other types."""
+    if rrset.rdtype not in (Type.A, Type.AAAA):
+        return []
+    return [_parsed(rrset.rdtype, rdata) for rdata in rrset.rdatas[:GLUE_MAX]]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
 
 
 def _rdata_text(rdtype: int, rdata: bytes) -> str:
@@ -109,6 +133,11 @@ def _compiled(rrset: dns.rrset.RRset) -> RRset:
     owner = rrset.name.canonicalize().to_wire()
     assert owner is not None
     return compile_rrset(owner, int(rrset.rdtype), rrset.ttl, _rdatas(rrset))
+
+
+def _rrsets(section: Iterable[dns.rrset.RRset]) -> list[RRset]:
+    """The RRsets of the Internet; those of other classes are nothing to us."""
+    return [_compiled(each) for each in section if each.rdclass == dns.rdataclass.IN]
 
 
 def _rdatas(rrset: dns.rrset.RRset) -> Iterable[bytes]:
@@ -139,7 +168,7 @@ def _denial(reply: dns.message.Message, zone: bytes, rcode: Rcode) -> Denial:
     """RFC 2308 5: the SOA says how long, by the lesser of its TTL and its minimum; without, not at all."""
     text = "NXDOMAIN" if rcode == Rcode.NXDOMAIN else "no record of this type"
     for rrset in reply.authority:
-        if rrset.rdtype == dns.rdatatype.SOA:
+        if rrset.rdtype == dns.rdatatype.SOA and rrset.rdclass == dns.rdataclass.IN:
             compiled, rdata = _compiled(rrset), rrset[0]
             if within(compiled.owner, zone) and isinstance(rdata, dns.rdtypes.ANY.SOA.SOA):
                 return Denial(rcode, compiled, min(rrset.ttl, rdata.minimum), text)
@@ -148,20 +177,18 @@ def _denial(reply: dns.message.Message, zone: bytes, rcode: Rcode) -> Denial:
 
 def _referral(reply: dns.message.Message, zone: bytes, name: bytes) -> Referral | None:
     """NS records of a zone strictly below the one asked, and on the way to `name`."""
-    for rrset in reply.authority:
-        if rrset.rdtype != dns.rdatatype.NS:
-            continue
-        ns = _compiled(rrset)
+    for ns in _rrsets(each for each in reply.authority if each.rdtype == dns.rdatatype.NS):
         if zone == ns.owner or not within(ns.owner, zone) or not within(name, ns.owner):
             continue
-        hosts = tuple(read_name(rdata, 0)[0] for rdata in ns.rdatas)
-        glue = tuple(
-            (each.owner, _parsed(each.rdtype, rdata))
-            for each in map(_compiled, reply.additional)
-            if each.rdtype in (Type.A, Type.AAAA) and each.owner in hosts and within(each.owner, zone)
-            for rdata in each.rdatas
+        hosts = tuple(read_name(rdata, 0)[0] for rdata in ns.rdatas[:HOSTS_MAX])
+        glue = (
+            (each.owner, address)
+            for each in _rrsets(reply.additional)
+            if each.owner in hosts and within(each.owner, zone)
+            for address in addresses(each)
         )
-        return Referral(ns.owner, hosts, glue, rrset.ttl, f"ask {name_text(ns.owner)}: {_ns_text(hosts)}")
+        text = _cut(f"ask {name_text(ns.owner)}: {_ns_text(hosts)}")
+        return Referral(ns.owner, hosts, tuple(islice(glue, GLUE_MAX)), ns.ttl, text)
     return None
 
 
@@ -171,4 +198,4 @@ def _ns_text(hosts: Iterable[bytes]) -> str:
 
 def _text_of_failure(reply: dns.message.Message) -> str:
     told = [each.text for each in reply.options if isinstance(each, dns.edns.EDEOption) and each.text]
-    return ": ".join([dns.rcode.to_text(reply.rcode()), *told])
+    return _cut(": ".join([dns.rcode.to_text(reply.rcode()), *told]))

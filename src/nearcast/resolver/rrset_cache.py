@@ -10,16 +10,16 @@ TTLs are seconds of the clock handed in (`now`); what has run out is never found
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Type
 from nearcast.wire.dns.rrset import RRset
 
-Network = IPv4Network | IPv6Network
-
 KEPT_MAX = 20_000
+BYTES_MAX = 64 * 1024 * 1024  # as `Kept.bytes` counts them
 PER_QUESTION_MAX = 512  # client networks remembered for one question
 TTL_SECONDS_MAX = 86_400
 DENIAL_SECONDS_MAX = 900  # RFC 2308 5 allows up to three hours
@@ -33,7 +33,7 @@ class Unlocated(Enum):
     UNNAMED = "an answer to a question that carried no client subnet"
 
 
-Clients = Unlocated | Network
+Clients = Unlocated | IpNetwork
 EVERYONE, UNNAMED = Unlocated.EVERYONE, Unlocated.UNNAMED
 
 
@@ -49,13 +49,27 @@ class Kept(NamedTuple):
 
     def scope(self) -> int:
         """The ECS scope to tell whoever asks (RFC 7871 7.2.1)."""
-        return self.audience.prefixlen if isinstance(self.audience, IPv4Network | IPv6Network) else 0
+        return self.audience.prefixlen if isinstance(self.audience, IpNetwork) else 0
 
     def ttl(self, now: float) -> int:
         return max(0, round(self.until - now))
 
+    @property
+    def bytes(self) -> int:
+        """What this takes in memory, near enough: octets, and Python's own for each object."""
+        count = _ENTRY_BYTES + len(self.text)
+        for rrset in (self.records, self.soa):
+            if rrset is not None:
+                rdatas = sum(len(rdata) + _OBJECT_BYTES for rdata in rrset.rdatas)
+                count += len(rrset.owner) + rdatas + len(rrset.in_full[1]) + len(rrset.at_question[1])
+        return count
 
-def audience_of(subnet: Network | None, scope: int | None) -> Clients:
+
+_ENTRY_BYTES = 1000
+_OBJECT_BYTES = 41  # a `bytes` object and the reference to it
+
+
+def audience_of(subnet: IpNetwork | None, scope: int | None) -> Clients:
     """Whom an answer holds for that was asked with `subnet` and came back with ECS `scope`.
 
     `scope` is None when the answer had no client subnet: that authority does not look at clients. A
@@ -69,17 +83,19 @@ def audience_of(subnet: Network | None, scope: int | None) -> Clients:
 
 
 class RRsetCache:
-    """Bounded; the question that was stored longest ago gives way."""
+    """Bounded in answers and in bytes; the question that was stored longest ago gives way."""
 
-    def __init__(self, kept_max: int = KEPT_MAX) -> None:
+    def __init__(self, kept_max: int = KEPT_MAX, bytes_max: int = BYTES_MAX) -> None:
         self._kept_max = kept_max
+        self._bytes_max = bytes_max
         self._kept: dict[tuple[bytes, int], dict[Clients, Kept]] = {}
         self._count = 0
+        self.bytes = 0  # of all that is kept
 
     def __len__(self) -> int:
         return self._count
 
-    def find(self, name: bytes, rdtype: int, subnet: Network | None, now: float) -> Kept | None:
+    def find(self, name: bytes, rdtype: int, subnet: IpNetwork | None, now: float) -> Kept | None:
         """What is known about `name` for clients in `subnet`: its records, its CNAME, or its denial."""
         for each in (rdtype, Type.CNAME, ALL_TYPES):
             audiences = self._kept.get((name, each))
@@ -94,19 +110,26 @@ class RRsetCache:
             return
         key = name, rdtype
         audiences = self._kept.pop(key, {})
-        self._count -= len(audiences)
-        audiences = {each: other for each, other in audiences.items() if other.until > now}
-        if len(audiences) >= PER_QUESTION_MAX:
-            audiences.clear()
+        if kept.audience in audiences:
+            self._drop(audiences, [kept.audience])
+        elif len(audiences) >= PER_QUESTION_MAX:
+            over = [each for each, other in audiences.items() if other.until <= now]
+            self._drop(audiences, over or [next(iter(audiences))])
         audiences[kept.audience] = kept
         self._kept[key] = audiences
-        self._count += len(audiences)
-        while self._count > self._kept_max and len(self._kept) > 1:
-            oldest = next(iter(self._kept))
-            self._count -= len(self._kept.pop(oldest))
+        self._count += 1
+        self.bytes += kept.bytes
+        while self._count > self._kept_max or self.bytes > self._bytes_max:
+            oldest = self._kept.pop(next(iter(self._kept)))
+            self._drop(oldest, list(oldest))
+
+    def _drop(self, audiences: dict[Clients, Kept], which: Iterable[Clients]) -> None:
+        for each in which:
+            self._count -= 1
+            self.bytes -= audiences.pop(each).bytes
 
 
-def _for(audiences: dict[Clients, Kept], subnet: Network | None, now: float) -> Kept | None:
+def _for(audiences: dict[Clients, Kept], subnet: IpNetwork | None, now: float) -> Kept | None:
     """The entry for clients in `subnet`; the longest prefix knows best, then what is for everyone."""
     if subnet is None:
         kept = audiences.get(UNNAMED)

@@ -1,1 +1,1 @@
-"""I tell every client which content server to use: by DNS answer, by redirect, by steering manifest."""
+"""I tell every client which content server to use: by DNS answer or by redirect."""

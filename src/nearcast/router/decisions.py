@@ -7,7 +7,7 @@ from typing import Any
 
 from nearcast.router.selected import Decided
 from nearcast.selection.conditions import Conditions
-from nearcast.selection.decide import Decision
+from nearcast.selection.decision import Decision
 from nearcast.wire.dns.message import ClientSubnet
 from nearcast.wire.dns.names import name_text
 

@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from nearcast.model.snapshot import Snapshot
+from nearcast.model.snapshot import RouterSnapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import conditions_json, decided_json
 from nearcast.router.health import Prober
-from nearcast.router.metrics import SILENCE, Counters, exposition
+from nearcast.router.metrics import SILENCE, Counters, families
 from nearcast.router.redirect import client_address, decide_for, redirect
 from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
-from nearcast.router.zones import zones_by_server
+from nearcast.router.zones import cdn_zone
 from nearcast.selection.conditions import Conditions
 from nearcast.selection.decide import Selector
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_server import AnswerQuery, DnsListener, listen_dns
-from nearcast.serve.http_server import listen_http
+from nearcast.serve.http_server import Application, listen_http
+from nearcast.serve.listeners import Listeners, at_port, listen_at
+from nearcast.serve.metrics import exposition, program_families
 from nearcast.serve.program import Group
+from nearcast.serve.tcp import Listener
 from nearcast.wire.dns.zone import Zone
 from nearcast.wire.http.message import HttpFault
 
@@ -35,17 +39,25 @@ class Router:
     selector: Selector
     decisions: Ring
 
-    def __init__(self, snapshot: Snapshot, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(self, snapshot: RouterSnapshot, clock: Callable[[], float], rng: random.Random) -> None:
         self.decisions = decision_ring()
         self.counters = Counters()
         self._clock = clock
         self._rng = rng
-        self._listeners = Group()
+        self._dns: Listeners[DnsListener] = Listeners(partial(listen_dns, self.answer))
+        redirects = redirect(lambda: self.selector, self.decisions, clock)
+        self._redirects = Listeners(partial(listen_http, redirects, clock=clock))
+        self._admins = Listeners(partial(listen_http, self._administration(), clock=clock))
         self._retired: set[asyncio.Task[None]] = set()
         self._serve(snapshot, Conditions())
 
-    def swap(self, snapshot: Snapshot) -> None:
-        """Serve `snapshot` from now on. Its addresses and ports must be those of the old one."""
+    async def swap(self, snapshot: RouterSnapshot) -> None:
+        """Serve `snapshot` from now on.
+
+        Where it names other addresses or ports, those are opened before the old ones are closed. OSError
+        when one cannot be bound: then everything stays as it was.
+        """
+        await self.listen(snapshot)
         self._prober.abort()
         retired = asyncio.ensure_future(self._prober.stop())
         self._retired.add(retired)
@@ -59,34 +71,44 @@ class Router:
         return reply
 
     async def drain(self, seconds: float) -> None:
-        await self._listeners.drain(seconds)
+        await self._listeners().drain(seconds)
         await self._prober.stop()
 
     def abort(self) -> None:
-        self._listeners.abort()
+        self._listeners().abort()
         self._prober.abort()
 
-    def _serve(self, snapshot: Snapshot, conditions: Conditions) -> None:
-        self._zones = zones_by_server(snapshot.config)[str(snapshot.config.cdn.router)]
-        self._names = selected_names(snapshot)
-        self._select(Selector(snapshot, conditions))
+    def _listeners(self) -> Group:
+        return Group(self._dns, self._redirects, self._admins)
+
+    def _serve(self, snapshot: RouterSnapshot, conditions: Conditions) -> None:
+        self._zones = (cdn_zone(snapshot),)
+        selector = Selector(snapshot, conditions)
+        names = selected_names(snapshot)
+        self._select(selector, SelectedNames(selector, names, self.decisions, self._clock))
         self._prober = Prober(snapshot, conditions, self._learnt, rng=self._rng, probes=self.counters.probes)
 
     def _learnt(self, conditions: Conditions) -> None:
-        self._select(Selector(self.selector.snapshot, conditions))
+        selector = self.selector.with_conditions(conditions)
+        self._select(selector, self._selected.under(selector))
 
-    def _select(self, selector: Selector) -> None:
-        """Everything that depends on the Selector is made anew with it."""
-        self.selector = selector
-        selected = SelectedNames(selector, self._names, self.decisions, self._clock)
+    def _select(self, selector: Selector, selected: SelectedNames) -> None:
+        """Everything that depends on the Selector changes with it."""
+        self.selector, self._selected = selector, selected
         # The place of the lane: AnswerLane(Authority(…).answer, …), born and dying with this Selector.
         self._answer = Authority(self._zones, selected).answer
 
-    async def listen(self) -> None:
-        config = self.selector.snapshot.config
-        address, ports = str(config.cdn.router), config.internet
-        application = redirect(lambda: self.selector, self.decisions, self._clock)
-        admin = administration(
+    async def listen(self, snapshot: RouterSnapshot) -> None:
+        """Listen where `snapshot` says. OSError when an address cannot be bound."""
+        router = snapshot.router
+        await listen_at(
+            (self._dns, at_port(router.listen, router.dns_port)),
+            (self._redirects, at_port(router.listen, router.http_port)),
+            (self._admins, at_port(router.listen, router.admin_port)),
+        )
+
+    def _administration(self) -> Application:
+        return administration(
             {
                 "/health": self._health_page,
                 "/conditions": lambda _: conditions_json(self.selector.conditions),
@@ -95,18 +117,11 @@ class Router:
                 "/metrics": self._metrics_page,
             }
         )
-        try:
-            self._listeners.add(await listen_dns(self.answer, address, ports.dns_port))
-            self._listeners.add(await listen_http(application, address, ports.http_port, clock=self._clock))
-            self._listeners.add(await listen_http(admin, address, ports.admin_port, clock=self._clock))
-        except OSError:
-            self.abort()
-            raise
 
     def _health_page(self, _: Mapping[str, str]) -> Any:
         conditions = self.selector.conditions
         return {
-            "name": "router",
+            "name": self.selector.snapshot.router.name,
             "snapshot": self.selector.snapshot.number,
             "conditions": conditions.number,
             "draining": False,
@@ -123,17 +138,27 @@ class Router:
         return decided_json(Decided(self._clock(), name, str(client), decision))
 
     def _metrics_page(self, _: Mapping[str, str]) -> str:
-        return exposition(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        counted = families(self.counters, self.selector.conditions, self.selector.snapshot.number)
+        listeners: Mapping[str, Iterable[Listener | DnsListener]] = {
+            "dns": self._dns,
+            "http": self._redirects,
+            "admin": self._admins,
+        }
+        return exposition([*counted, *program_families(listeners)])
 
 
 async def start_router(
-    snapshot: Snapshot, *, clock: Callable[[], float], rng: random.Random | None = None
+    snapshot: RouterSnapshot, *, clock: Callable[[], float], rng: random.Random | None = None
 ) -> Router:
-    """Start the request router of `snapshot` on its address: DNS over UDP and TCP, redirects,
+    """Start the request router of `snapshot` on its addresses: DNS over UDP and TCP, redirects,
     administration. `clock` gives Unix seconds; `rng` spreads the probes. Raises OSError when an address
     cannot be bound."""
     router = Router(snapshot, clock, rng or random.Random(snapshot.number))
-    await router.listen()
+    try:
+        await router.listen(snapshot)
+    except OSError:
+        router.abort()
+        raise
     return router
 
 

@@ -10,20 +10,17 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
-from nearcast.model.config import IpAddress, address_text
-from nearcast.model.snapshot import Site, Snapshot
+from nearcast.model.snapshot import RouterSnapshot, Site
 from nearcast.router.selected import Decided, Ring
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 from nearcast.serve.http_server import Application, Exchange
-from nearcast.wire.http.message import HttpFault
+from nearcast.wire.addresses import IpAddress, authority_text
+from nearcast.wire.http.cross_origin import METHODS, OPEN_TO_ALL, PREFLIGHT
+from nearcast.wire.http.message import Fields, HttpFault
 
 RETRY_AFTER_SECONDS = 2
-_OPEN_TO_ALL = {"access-control-allow-origin": "*", "cache-control": "no-store"}
-_PREFLIGHT = {
-    **_OPEN_TO_ALL,
-    "access-control-allow-methods": "GET, HEAD",
-    "access-control-allow-headers": "*",
-}
+_FOR_ONCE: Fields = {**OPEN_TO_ALL, "cache-control": "no-store"}
 
 
 def redirect(current: Callable[[], Selector], ring: Ring, clock: Callable[[], float]) -> Application:
@@ -32,26 +29,26 @@ def redirect(current: Callable[[], Selector], ring: Ring, clock: Callable[[], fl
     def answer(exchange: Exchange) -> None:
         request = exchange.request
         if request.method == "OPTIONS":
-            exchange.respond(204, _PREFLIGHT)
+            exchange.respond(204, PREFLIGHT)
             return
         if request.method not in ("GET", "HEAD"):
-            exchange.respond(405, {**_OPEN_TO_ALL, "allow": "GET, HEAD, OPTIONS"})
+            exchange.respond(405, {**_FOR_ONCE, "allow": METHODS})
             return
         selector = current()
         site = selector.snapshot.site_for(request.host) or selector.snapshot.sole_site
         if site is None:
-            exchange.respond(404, _OPEN_TO_ALL, b"No distribution has this host name.\n")
+            exchange.respond(404, _FOR_ONCE, b"No distribution has this host name.\n")
             return
         client, target = stand_in(request.target, exchange.peer[0])
         decision = decide_for(selector, site, request.host, client)
         ring.append(Decided(clock(), request.host or site.cdn_host, str(client), decision))
         if not decision.servers:
-            fields = {**_OPEN_TO_ALL, "retry-after": str(RETRY_AFTER_SECONDS)}
+            fields = {**_FOR_ONCE, "retry-after": str(RETRY_AFTER_SECONDS)}
             exchange.respond(503, fields, b"No content server is healthy.\n")
             return
         server = decision.servers[0]
-        authority = f"{address_text(ip_address(server.address))}:{server.http_port}"
-        exchange.respond(302, {**_OPEN_TO_ALL, "location": f"http://{authority}{target}"})
+        authority = authority_text(server.address, server.http_port)
+        exchange.respond(302, {**_FOR_ONCE, "location": f"http://{authority}{target}"})
 
     return answer
 
@@ -61,7 +58,7 @@ def decide_for(selector: Selector, site: Site, host: str, client: IpAddress) -> 
     return selector.decide(selector.locate(client).zone, site, shard_of(host, selector.snapshot))
 
 
-def shard_of(host: str, snapshot: Snapshot) -> str:
+def shard_of(host: str, snapshot: RouterSnapshot) -> str:
     """The shard that `host` names ("s07.movie.cdn.test" → "s07"); "" for any other name."""
     return "" if host in snapshot.site_of_host or snapshot.site_for(host) is None else host.partition(".")[0]
 

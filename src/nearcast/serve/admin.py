@@ -11,10 +11,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from nearcast.serve.http_server import Application, Exchange
+from nearcast.serve.metrics import CONTENT_TYPE
 from nearcast.wire.http.message import HttpFault
 
 Page = Callable[[Mapping[str, str]], Any]
-"""Query parameters → what the page shows: a `str` as plain text, all else as JSON. May raise HttpFault."""
+"""Query parameters → what the page shows: a `str` as plain text, as metrics are; all else as JSON.
+
+May raise HttpFault."""
 
 
 def administration(pages: Mapping[str, Page]) -> Application:
@@ -32,7 +35,7 @@ def administration(pages: Mapping[str, Page]) -> Application:
         except HttpFault as fault:
             status, shown = fault.status, {"error": fault.sentence}
         if isinstance(shown, str):
-            kind, text = "text/plain; version=0.0.4; charset=utf-8", shown
+            kind, text = CONTENT_TYPE, shown
         else:
             kind, text = "application/json", json.dumps(shown) + "\n"
         exchange.respond(status, {"content-type": kind, "cache-control": "no-store"}, text.encode())

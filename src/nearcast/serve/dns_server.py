@@ -13,9 +13,8 @@ from typing import Any
 
 from nearcast.serve.limits import StreamLimits
 from nearcast.serve.tcp import Connection, Listener, Peer, listen_tcp
-from nearcast.serve.udp import DatagramListener, listen_udp
+from nearcast.serve.udp import DatagramListener, Reply, listen_udp
 
-Reply = bytes | None
 AnswerQuery = Callable[[bytes, Peer, bool], Reply | Coroutine[Any, Any, Reply]]
 """(query, peer, came over TCP) → the reply, None for silence, or a coroutine for what must be waited for."""
 
@@ -53,6 +52,10 @@ class DnsConnection(Connection):
         for task in self._waiting:
             task.cancel()
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting) or super().busy
+
     def _take(self) -> None:
         """Answer the whole questions that have arrived, as far as the limits allow."""
         unread, at = self._unread, 0
@@ -62,6 +65,7 @@ class DnsConnection(Connection):
                 break
             self._answer_one(bytes(unread[at + 2 : end]))
             at = end
+            self.extend()
         del unread[:at]
         self._hold_or_read()
 

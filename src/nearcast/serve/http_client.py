@@ -14,29 +14,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.http_upstream import UpstreamConnection, upstream_name
+from nearcast.serve.deadline import within
+from nearcast.serve.http_upstream import UpstreamConnection
+from nearcast.serve.limits import ClientLimits
+from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import announced_length
 from nearcast.wire.http.head import encode_request_head
 from nearcast.wire.http.message import Fields, ResponseHead
 
+__all__ = ["ClientLimits", "HttpClient", "Incoming"]
+
 _NOT_REPEATABLE = ("POST", "PATCH")
 _ALWAYS_WITH_LENGTH = ("POST", "PATCH", "PUT")
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """Bounds of one client. Seconds without progress, not in total: a film takes hours."""
-
-    connect_seconds: float = 3.0
-    head_seconds: float = 10.0
-    stall_seconds: float = 10.0
-    head_bytes_max: int = 32 * 1024
-    buffer_bytes: int = 1024 * 1024
-    kept_per_address_max: int = 8
-    kept_seconds: float = 15.0
 
 
 class Incoming:
@@ -61,7 +52,7 @@ class Incoming:
 
     async def read(self, bytes_max: int) -> bytes:
         """The whole body; UpstreamFault when it is longer than `bytes_max`."""
-        source = upstream_name(self.address)
+        source = endpoint_text(*self.address)
         if self.length is not None and self.length > bytes_max and not self._connection.complete:
             raise UpstreamFault(source, f"a body of {self.length} bytes, more than {bytes_max}")
         pieces: list[bytes] = []
@@ -148,16 +139,16 @@ class HttpClient:
         limits = self._limits
         local = None if self._local_address is None else (self._local_address, 0)
         try:
-            async with asyncio.timeout(limits.connect_seconds):
+            async with within(limits.connect_seconds):
                 _, connection = await loop.create_connection(
                     lambda: UpstreamConnection(address, limits), *address, local_addr=local
                 )
         except TimeoutError:
             sentence = f"no connection within {limits.connect_seconds:g} s"
-            raise UpstreamFault(upstream_name(address), sentence) from None
+            raise UpstreamFault(endpoint_text(*address), sentence, timed_out=True) from None
         except OSError as fault:
             sentence = (fault.strerror or str(fault)).lower()
-            raise UpstreamFault(upstream_name(address), f"no connection: {sentence}") from fault
+            raise UpstreamFault(endpoint_text(*address), f"no connection: {sentence}") from fault
         return connection
 
     def _take_kept(self, address: tuple[str, int]) -> UpstreamConnection | None:

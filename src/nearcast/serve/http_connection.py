@@ -1,4 +1,4 @@
-"""The server's end of one HTTP/1.1 connection.
+"""The server's end of one HTTP/1.1 connection, and the channel of its exchanges.
 
 A connection is always in one of these states, and `_advance` walks it from one to the next:
 
@@ -14,22 +14,29 @@ Hot file (bench/http_hit.py): on a hit nothing is logged and no task, timer or c
 from __future__ import annotations
 
 import logging
-from asyncio import CancelledError, Future, Task, TimerHandle
+from asyncio import CancelledError, Future, Task
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.deadline import Alarm
+from nearcast.serve.http_channel import BODILESS, Octets
 from nearcast.serve.http_exchange import Exchange
+from nearcast.serve.http_listener import HttpListener
+from nearcast.serve.http_requests import RequestReader
 from nearcast.serve.tcp import Connection, Peer
-from nearcast.wire.http.body import Framing, request_framing
-from nearcast.wire.http.head import end_of_head
-from nearcast.wire.http.message import HttpFault, RequestHead
-
-if TYPE_CHECKING:
-    from nearcast.serve.http_server import HttpListener
+from nearcast.wire.http.field_block import FieldBlock, few_field_lines
+from nearcast.wire.http.head import ReceivedRequest, encode_response_head
+from nearcast.wire.http.message import HOP_BY_HOP, Fields, HttpFault, RequestHead
 
 LINGER_SECONDS = 2.0
+# Up to this size copying a body behind its head is cheaper than handing over two buffers.
+JOINED_BYTES_MAX = 8 * 1024
+# Answers to one peer in one turn of the loop; then others have theirs.
+TURN_ANSWERS_MAX = 16
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NOBODY = ReceivedRequest(RequestHead("GET", "*", {}), keep_alive=False)  # asked what could not be read
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +50,19 @@ class HttpConnection(Connection):
         super().__init__(listener)
         self.local: Peer = ("", 0)
         self.gone = False  # nothing can be sent any more
-        self.closing = False  # the present answer is the last one
+        self._closing = False  # the present answer is the last one
         self._requests_left = listener.http_limits.requests_per_connection_max
-        self._unread = b""
+        self._reader = RequestReader(listener.parse_head, listener.http_limits)
         self._exchange: Exchange | None = None
-        self._request: RequestHead | None = None  # whose body gathers
-        self._framing: Framing | None = None
-        self._body = bytearray()
+        self._request = _NOBODY  # of the present exchange
+        self._chunked = False  # so the present answer is framed
         self._task: Task[None] | None = None
         self._drained: Future[None] | None = None
-        self._timer: TimerHandle | None = None  # of an unfinished head or body, or of lingering
+        self._timer: Alarm | None = None  # of an unfinished head or body, or of lingering
+        self._timed = ""  # what the timer bounds
         self._lingers = False
         self._held_back = False  # we do not read, because too much is unread
+        self._yields = False  # others have their turn; then we go on
 
     # --- Connection -----------------------------------------------------------------------------
     def started(self) -> None:
@@ -65,11 +73,10 @@ class HttpConnection(Connection):
     def received(self, octets: bytes) -> None:
         if self._lingers:
             return
-        self._unread = self._unread + octets if self._unread else octets
+        self._reader.feed(octets)
         if self._exchange is None:
             self._advance()
-        else:
-            self._hold_back()
+        self._hold_back()
 
     def ended(self) -> None:
         """The peer has closed its half: what it asked before is still answered."""
@@ -77,9 +84,9 @@ class HttpConnection(Connection):
             self.transport.close()
 
     def finish(self) -> None:
-        if self._exchange is None and self._request is None:
+        if self._exchange is None and self._reader.request is None:
             self.transport.close()
-        self.closing = True
+        self._closing = True
 
     def writable(self) -> None:
         if self._drained is not None and not self._drained.done():
@@ -91,26 +98,44 @@ class HttpConnection(Connection):
     def expired(self) -> None:
         if self.transport.get_write_buffer_size():
             self.reset()  # the peer does not take what it asked for
-        elif self._exchange is None:
+        elif self._exchange is None and not self._reader.waits_for:
             self.transport.close()
-        # else the application is at work; its own time-outs bound that
+        # else the application is at work, or a request comes in: their own time-outs bound that
+
+    @property
+    def busy(self) -> bool:
+        return self._exchange is not None or self._reader.request is not None or super().busy
 
     def lost(self, fault: Exception | None) -> None:
         self.gone = True
         self._stop_timer()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("the peer is gone"))
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task, self._exchange = self._task, None, None  # what an answer holds goes with it
+        if task is not None:
+            task.cancel()
 
-    # --- for Exchange -----------------------------------------------------------------------------
-    @property
-    def last_request(self) -> bool:
-        """No further request is accepted on this connection."""
-        return self._requests_left <= 0 or self.listener.draining
+    # --- Channel ----------------------------------------------------------------------------------
+    def begin(
+        self, status: int, fields: Fields | FieldBlock, more: Fields, length: int | None, octets: Octets
+    ) -> None:
+        head = self._head(status, fields, more, length)
+        if self.gone:
+            return
+        if not octets:
+            self.transport.write(head)
+        elif len(octets) <= JOINED_BYTES_MAX:
+            self.transport.write(head + octets)
+        else:
+            self.transport.writelines((head, octets))
+
+    def write(self, octets: Octets) -> None:
+        if self._chunked:
+            self.transport.writelines((b"%x\r\n" % len(octets), octets, b"\r\n"))
+        else:
+            self.transport.write(octets)
 
     async def until_peer_reads(self) -> None:
-        """Wait for the peer to read what was written. Raises ConnectionResetError when it is gone."""
         while not self.peer_reads:
             if self.gone:
                 raise ConnectionResetError("the peer is gone")
@@ -120,106 +145,94 @@ class HttpConnection(Connection):
             finally:
                 self._drained = None
 
-    def answered(self, exchange: Exchange) -> None:
-        """The whole answer is written."""
-        listener = self.listener
-        listener.counters.add(exchange.status, exchange.bytes_sent)
-        if listener.on_answered is not None:
-            listener.on_answered(exchange)
+    def end(self) -> None:
+        if self._chunked:
+            self.transport.write(b"0\r\n\r\n")
+        self.extend()
+        assert self._exchange is not None
+        self.listener.answered(self._exchange)
 
     def break_off(self) -> None:
-        """Reset the connection: the peer must not take what it has for the whole."""
         self.listener.counters.broken_off_total += 1
         self.gone = True
         self.reset()
 
+    def _head(self, status: int, fields: Fields | FieldBlock, more: Fields, length: int | None) -> bytes:
+        """The head of the answer; decides how it is framed and whether the connection outlives it."""
+        named = fields.fields if isinstance(fields, FieldBlock) else fields
+        if isinstance(fields, FieldBlock) and HOP_BY_HOP.isdisjoint(more) and named.keys().isdisjoint(more):
+            lines = few_field_lines(more)
+        else:
+            fields = named = self._without_hop_by_hop({**named, **more} if more else named)
+            lines = b""
+        if "date" not in named and "date" not in more:
+            lines += self.listener.date_line()
+        self._chunked = False
+        if "content-length" not in named and status not in BODILESS:
+            lines += self._framing_line(length)
+        return encode_response_head(status, fields, lines + self._connection_line())
+
+    def _without_hop_by_hop(self, fields: Fields) -> Fields:
+        """Of the hop-by-hop fields `connection: close` is heard, and none is sent on."""
+        if HOP_BY_HOP.isdisjoint(fields):
+            return fields
+        self._closing |= "close" in fields.get("connection", "").lower()
+        return {name: value for name, value in fields.items() if name not in HOP_BY_HOP}
+
+    def _framing_line(self, length: int | None) -> bytes:
+        """How the peer finds the end of a body of `length` bytes (None: not known yet)."""
+        if length is not None:
+            return b"content-length: %d\r\n" % length
+        asked_for_head = self._request.head.method == "HEAD"
+        if self._request.minor_version:
+            self._chunked = not asked_for_head
+            return b"transfer-encoding: chunked\r\n"
+        self._closing |= not asked_for_head
+        return b""
+
+    def _connection_line(self) -> bytes:
+        if not self._request.keep_alive or self._requests_left <= 0 or self.listener.draining:
+            self._closing = True
+        if self._closing:
+            return b"connection: close\r\n"
+        return b"" if self._request.minor_version else b"connection: keep-alive\r\n"
+
     # --- from bytes to exchanges ------------------------------------------------------------------
     def _advance(self) -> None:
         """Go on as far as the bytes at hand, and a peer that takes its answers, allow."""
-        while self._exchange is None and self.peer_reads and not (self._lingers or self.gone):
+        reader, answers = self._reader, 0
+        while self._exchange is None and self.peer_reads and not (self._lingers or self.gone or self._yields):
+            if answers == TURN_ANSWERS_MAX:
+                self._yields = True
+                self.loop.call_soon(self._go_on)
+                return
             try:
-                request = self._next_request()
+                whole = reader.next()
             except HttpFault as fault:
                 self._refuse(fault)
                 return
-            if request is None:
+            if self._timed != reader.waits_for:
+                self._time_request(reader.waits_for)
+            if whole is None:
+                if reader.continue_due:
+                    reader.continue_due = False
+                    self.transport.write(_CONTINUE)
                 if self._peer_ended:
                     self.transport.close()
+                self._read_again()
                 return
-            body = bytes(self._body)
-            if body:
-                self._body = bytearray()
-            self._hand_over(request, body)
+            answers += 1
+            self._requests_left -= 1
+            self._hand_over(*whole)
 
-    def _next_request(self) -> RequestHead | None:
-        """The next request once its head and body are whole. HttpFault when it cannot be accepted."""
-        request = self._request
-        if request is None:
-            request = self._next_head()
-            if request is None:
-                return None
-            self._framing = request_framing(request.fields)
-            if self._framing is None and "expect" not in request.fields:
-                return request
-            self._request = request
-            self._expect_body(request)
-        if self._framing is not None and not self._gather_body(self._framing):
-            if self._timer is None:
-                self._start_timer(self.listener.http_limits.body_seconds_max, "body")
-            return None
-        self._stop_timer()
-        self._request = self._framing = None
-        return request
-
-    def _next_head(self) -> RequestHead | None:
-        unread = self._unread
-        if unread[:1] in (b"\r", b"\n"):  # an empty line before the request (RFC 9112 2.2)
-            unread = self._unread = unread.lstrip(b"\r\n")
-        if not unread:
-            return None
-        end = end_of_head(unread)
-        bytes_max = self.listener.http_limits.head_bytes_max
-        if end > bytes_max or (end < 0 and len(unread) > bytes_max):
-            raise HttpFault(431, f"A request's head has at most {bytes_max} bytes.")
-        if end < 0:
-            if self._timer is None:
-                self._start_timer(self.listener.http_limits.head_seconds_max, "head")
-            return None
-        if self._timer is not None:
-            self._stop_timer()
-        self._requests_left -= 1
-        if end == len(unread):
-            self._unread = b""
-            return self.listener.parse_head(unread)
-        self._unread = unread[end:]
-        return self.listener.parse_head(unread[:end])
-
-    def _expect_body(self, request: RequestHead) -> None:
-        limits = self.listener.http_limits
-        if int(request.fields.get("content-length", "0")) > limits.body_bytes_max:
-            raise HttpFault(413, f"A request's body has at most {limits.body_bytes_max} bytes.")
-        expects = request.fields.get("expect", "").lower()
-        if expects and request.minor_version:
-            if expects != "100-continue":
-                raise HttpFault(417, "The only expectation here is 100-continue.")
-            if self._framing is not None and not self._unread:
-                self.transport.write(_CONTINUE)
-
-    def _gather_body(self, framing: Framing) -> bool:
-        """Move body bytes out of what is unread; true when the body is whole."""
-        try:
-            content, self._unread = framing.take(self._unread)
-        except ValueError as fault:
-            raise HttpFault(400, f"The request's body is malformed: {fault}.") from None
-        self._body += content
-        if len(self._body) > self.listener.http_limits.body_bytes_max:
-            bytes_max = self.listener.http_limits.body_bytes_max
-            raise HttpFault(413, f"A request's body has at most {bytes_max} bytes.")
-        return framing.complete
+    def _go_on(self) -> None:
+        self._yields = False
+        self._advance()
 
     # --- exchanges --------------------------------------------------------------------------------
-    def _hand_over(self, request: RequestHead, body: bytes) -> None:
-        exchange = self._exchange = Exchange(self, request, body)
+    def _hand_over(self, request: ReceivedRequest, body: bytes) -> None:
+        self._request = request
+        exchange = self._exchange = Exchange(self, request.head, body)
         try:
             later = self.listener.application(exchange)
         except Exception as fault:
@@ -245,7 +258,7 @@ class HttpConnection(Connection):
             self._failed(exchange, fault)
         self._task = None
         self._after(exchange)
-        if self._unread or self._peer_ended:
+        if self._reader.unread_bytes or self._peer_ended:
             self._advance()
 
     def _failed(self, exchange: Exchange, fault: Exception) -> None:
@@ -258,7 +271,7 @@ class HttpConnection(Connection):
             status, sentence = 502, str(fault)
         else:
             status, sentence = 500, "This server made a mistake."
-            self.closing = True
+            self._closing = True
             self.listener.counters.crashes_total += 1
             request = exchange.request
             log.error("the application crashed on %s %s", request.method, request.target, exc_info=fault)
@@ -266,14 +279,17 @@ class HttpConnection(Connection):
             exchange.respond(status, {"content-type": "text/plain; charset=utf-8"}, f"{sentence}\n".encode())
         elif not exchange.answered:
             exchange.break_off()
+        if isinstance(fault, AssertionError):  # the worker ends by it
+            message = f"an assertion failed on {exchange.request.method} {exchange.request.target}"
+            self.loop.call_exception_handler({"message": message, "exception": fault, "protocol": self})
 
     def _refuse(self, fault: HttpFault) -> None:
         """The peer's fault, seen before there was a request to hand on: answer it and part."""
         self._stop_timer()
         self.listener.counters.refused_total += 1
-        self.closing = True
-        request = self._request or RequestHead("GET", "*", {}, keep_alive=False)
-        exchange = self._exchange = Exchange(self, request, b"")
+        self._closing = True
+        self._request = self._reader.request or _NOBODY
+        exchange = self._exchange = Exchange(self, self._request.head, b"")
         self._failed(exchange, fault)
         self._exchange = None
         self._close(linger=True)
@@ -283,17 +299,26 @@ class HttpConnection(Connection):
         self._exchange = None
         if self.gone:
             return
-        if self.closing:
-            self._close(linger=bool(self._unread))
-        elif self._held_back and self.peer_reads and not self._peer_ended:
-            self._held_back = False
-            self.transport.resume_reading()
+        if self._closing:
+            self._close(linger=bool(self._reader.unread_bytes))
+        else:
+            self._read_again()
 
     def _hold_back(self) -> None:
         """Stop reading from a peer that sends requests faster than it takes answers."""
-        if len(self._unread) > self.listener.http_limits.head_bytes_max and not self.transport.is_closing():
+        if self._much_is_unread and not (self._lingers or self.transport.is_closing()):
             self._held_back = True
             self.transport.pause_reading()
+
+    def _read_again(self) -> None:
+        if self._held_back and self.peer_reads and not (self._peer_ended or self._much_is_unread):
+            self._held_back = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    @property
+    def _much_is_unread(self) -> bool:
+        return self._reader.unread_bytes > self.listener.http_limits.head_bytes_max
 
     def _close(self, *, linger: bool) -> None:
         """Part from the peer after the last answer; `linger` when it may still be sending."""
@@ -303,24 +328,25 @@ class HttpConnection(Connection):
             self.transport.close()
             return
         self._lingers = True
-        self._unread = b""
+        self._reader.forget()
         self.transport.write_eof()
         self.transport.resume_reading()
-        self._start_timer(LINGER_SECONDS, "linger")
+        self._timer = Alarm(self.loop, LINGER_SECONDS, self.transport.close)
 
     # --- time -------------------------------------------------------------------------------------
-    def _start_timer(self, seconds: float, state: str) -> None:
+    def _time_request(self, part: str) -> None:
+        """From now on the time of an unfinished `part` of a request runs, of none when it is ""."""
         self._stop_timer()
-        self._timer = self.loop.call_later(seconds, self._too_late, state)
+        self._timed = part
+        if part:
+            limits = self.listener.http_limits
+            seconds = limits.head_seconds_max if part == "head" else limits.body_seconds_max
+            self._timer = Alarm(self.loop, seconds, self._too_late)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _too_late(self, state: str) -> None:
-        self._timer = None
-        if state == "linger":
-            self.transport.close()
-        else:
-            self._refuse(HttpFault(408, f"The request's {state} took too long."))
+    def _too_late(self) -> None:
+        self._refuse(HttpFault(408, f"The request's {self._timed} took too long."))

@@ -1,4 +1,4 @@
-"""What a listener grants its peers. Every bound has its unit in its name."""
+"""What a listener grants its peers, and a client its servers. Every bound has its unit in its name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 class StreamLimits:
     """Bounds of one TCP listener.
 
-    `idle_seconds`: a connection on which nothing is received and nothing leaves is closed after it.
+    `connections_max`: fewer where the process may not open as many files (`serve.descriptors`). A client is
+    an IPv4 address or an IPv6 /64 network. `idle_seconds`: a connection is closed after it when nothing whole
+    (a question, a request, a line) is received and nothing leaves.
     `write_buffer_bytes`: more unsent bytes than this pause the reading from that peer, so that a slow
     reader costs bounded memory.
     """
 
     connections_max: int = 10_000
+    connections_per_client_max: int = 2_500
     idle_seconds: float = 30.0
     write_buffer_bytes: int = 256 * 1024
 
@@ -28,3 +31,20 @@ class HttpLimits:
     head_seconds_max: float = 10.0
     body_seconds_max: float = 30.0
     requests_per_connection_max: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """Bounds of one client.
+
+    `head_seconds` and `head_bytes_max` are of all that comes before the body, interim responses included.
+    `stall_seconds` is without progress, not in total: a film takes hours.
+    """
+
+    connect_seconds: float = 3.0
+    head_seconds: float = 10.0
+    stall_seconds: float = 10.0
+    head_bytes_max: int = 32 * 1024
+    buffer_bytes: int = 1024 * 1024
+    kept_per_address_max: int = 8
+    kept_seconds: float = 15.0

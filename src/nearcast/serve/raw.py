@@ -7,7 +7,8 @@ total length and header checksum itself, which changes nothing in a packet that 
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address
+
+from nearcast.wire.addresses import IpAddress
 
 
 class RawSocketRefused(Exception):
@@ -17,7 +18,7 @@ class RawSocketRefused(Exception):
 class RawSender:
     """An open raw socket; use it in a `with` statement."""
 
-    def __init__(self, destination: IPv4Address | IPv6Address) -> None:
+    def __init__(self, destination: IpAddress) -> None:
         """Raises RawSocketRefused without CAP_NET_RAW."""
         self._destination = str(destination)
         family = socket.AF_INET if destination.version == 4 else socket.AF_INET6

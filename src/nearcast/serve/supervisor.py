@@ -2,7 +2,8 @@
 
 The supervisor runs no event loop and no thread: it forks, and a fork copies only the calling thread
 and every lock and loop as it stands. So it waits in poll(2), on a pidfd and a report pipe for each
-worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see `processes.py`.
+worker. A process that has a loop (the lab) drives a supervisor in a process of its own: see
+`process_group.py`.
 
     state      what happens       next
     ---------  -----------------  ---------------------------------------------------------------
@@ -58,6 +59,7 @@ class _Worker:
     state: str = "down"
     wanted: bool = False
     restart: bool = False  # has been up since it was asked for
+    restarts_total: int = 0
     pid: int = 0
     process: int = -1  # pidfd
     reports: int = -1
@@ -168,7 +170,7 @@ class Supervisor:
         pid = os.fork()
         if pid == 0:
             ours = [reports, *(key.fd for key in self._selector.get_map().values())]
-            become_worker(worker.plan.run, supervisor, ready, ours)
+            become_worker(worker.plan.run, supervisor, ready, ours, worker.restarts_total)
         os.close(ready)
         worker.pid, worker.process, worker.reports = pid, os.pidfd_open(pid), reports
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -210,6 +212,7 @@ class Supervisor:
         if now - worker.started >= LONG_LIFE_SECONDS:
             worker.pause = RESTART_SECONDS_MIN
         worker.due = now + worker.pause
+        worker.restarts_total += 1
         self._change(worker, "waiting", f"{how}; starting it again in {worker.pause:g} s", pid)
         worker.pause = min(worker.pause * 2, RESTART_SECONDS_MAX)
 

@@ -22,10 +22,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
 from nearcast.model.faults import OperatorFault
+from nearcast.serve.descriptors import allow_connections, raise_limit
 from nearcast.serve.loop import run
 from nearcast.serve.program import Running
 
 READY_FD = "NEARCAST_READY_FD"
+RESTARTS = "NEARCAST_RESTARTS"
 DRAIN_SECONDS = 10.0
 EXIT_CANNOT_START, EXIT_OUR_FAULT = 2, 70  # 70: EX_SOFTWARE of sysexits.h
 PR_SET_PDEATHSIG = 1
@@ -42,6 +44,7 @@ def run_program(start: Callable[[], Awaitable[Running]], drain_seconds: float = 
 
 
 async def _live(start: Callable[[], Awaitable[Running]], drain_seconds: float) -> None:
+    allow_connections(raise_limit())
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     hurried = asyncio.Event()
@@ -101,10 +104,18 @@ def die_with(parent: int, number: signal.Signals) -> None:
         os._exit(EXIT_OUR_FAULT)
 
 
-def become_worker(run: Callable[[], None], parent: int, ready: int, inherited: Iterable[int]) -> NoReturn:
+def restarts() -> int:
+    """How often this worker died before this life; 0 where no supervisor counts."""
+    return int(os.environ.get(RESTARTS, "0"))
+
+
+def become_worker(
+    run: Callable[[], None], parent: int, ready: int, inherited: Iterable[int], restarts_total: int
+) -> NoReturn:
     """In a process just forked, with signals blocked: live as a worker, and end without a way back.
 
-    `ready` is the pipe to report to; `inherited` are descriptors that are the parent's affair.
+    `ready` is the pipe to report to; `inherited` are descriptors that are the parent's affair;
+    `restarts_total` is how often this worker died before.
     """
     code = EXIT_OUR_FAULT
     try:
@@ -116,6 +127,7 @@ def become_worker(run: Callable[[], None], parent: int, ready: int, inherited: I
         for descriptor in inherited:
             os.close(descriptor)
         os.environ[READY_FD] = str(ready)
+        os.environ[RESTARTS] = str(restarts_total)
         run()
         code = 0
     except (OSError, OperatorFault) as fault:

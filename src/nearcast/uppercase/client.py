@@ -20,9 +20,9 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.serve.raw import RawSender
 from nearcast.uppercase.capitals import TEXT_BYTES_MAX
 from nearcast.uppercase.lines import LINE_BYTES_MAX
+from nearcast.wire.addresses import ServerAddress
 from nearcast.wire.packet import UdpPacket, build
 
-ServerAddress = tuple[str, int]
 CAPITALS_GROW_MAX = 3  # ΐ: two octets become six
 
 

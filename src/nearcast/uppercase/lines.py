@@ -28,7 +28,7 @@ class Lines:
 
     def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
         self._line_bytes_max = line_bytes_max
-        self._begun = b""  # the line that has not ended yet
+        self._begun = bytearray()  # the line that has not ended yet
         self._skipping = False  # its rest: an error has been sent for it
 
     @property
@@ -49,20 +49,20 @@ class Lines:
         try:
             text, used = codecs.utf_8_decode(self._begun, "strict", False)
         except UnicodeDecodeError as fault:
-            self._begun = b""
+            self._begun = bytearray()
             return not_utf8(fault) + b"\n"
         self._begun = self._begun[used:]
         return text.upper().encode()
 
     def ended(self) -> bytes:
         """The peer sends no more: the reply to what is there, a cut character being an error."""
-        begun, self._begun = self._begun, b""
+        begun, self._begun = bytes(self._begun), bytearray()
         reply = capitals(begun)
         return reply + b"\n" if is_error(reply) else reply
 
     def _line_end(self, end: bytes) -> bytes:
         reply = self._more(end)
-        begun, self._begun = self._begun, b""
+        begun, self._begun = bytes(self._begun), bytearray()
         skipped, self._skipping = self._skipping, False
         return reply if skipped else capitals(begun) + b"\n"
 
@@ -72,5 +72,5 @@ class Lines:
         self._begun += octets
         if len(self._begun) <= self._line_bytes_max:
             return b""
-        self._begun, self._skipping = b"", True
+        self._begun, self._skipping = bytearray(), True
         return ERROR + f"a line has up to {self._line_bytes_max} octets; its rest is skipped\n".encode()

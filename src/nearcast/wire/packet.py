@@ -10,8 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import NamedTuple
+
+from nearcast.wire.addresses import IpAddress
 
 UDP = 17  # the protocol number in the IP header
 HOPS = 64  # TTL, respectively hop limit: routers this packet may pass
@@ -19,8 +21,6 @@ IDENTIFICATION = 0x4E43  # "NC"; free to choose for a packet that is never fragm
 DONT_FRAGMENT = 0x4000
 UDP_HEADER_BYTES = 8
 UDP_BYTES_MAX = 65535
-
-IpAddress = IPv4Address | IPv6Address
 
 
 class PacketFault(ValueError):

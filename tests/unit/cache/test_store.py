@@ -11,6 +11,7 @@ import pytest
 from nearcast.cache.disk import PosixDisk
 from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.freshness import Freshness
+from nearcast.cache.policies.lru import Lru
 from nearcast.cache.store import Store
 from nearcast.simulate.world.disk import VirtualDisk
 
@@ -55,12 +56,14 @@ def test_on_a_real_directory(tmp_path: Path) -> None:
     entry, empty = again.get("a"), again.get("empty")
     assert entry is not None
     assert empty is not None
-    assert (bytes(entry.body), entry.head, bytes(empty.body)) == (b"one two", head("a"), b"")
+    assert (bytes(entry.body.octets), entry.head, bytes(empty.body.octets)) == (b"one two", head("a"), b"")
     assert again.dropped_total == 1
     assert not list((tmp_path / "filling").iterdir())
     again.purge(["a"])
-    assert bytes(entry.body) == b"one two"  # a mapping outlives its file
-    assert again.bytes_stored == sum(file.stat().st_size for file in (tmp_path / "objects").iterdir())
+    assert bytes(entry.body.octets) == b"one two"  # a mapping outlives its file
+    block = again.disk.block_bytes
+    sizes = [file.stat().st_size for file in (tmp_path / "objects").iterdir()]
+    assert again.bytes_stored == sum(-(-size // block) * block for size in sizes)
 
 
 def test_it_stays_within_its_bytes_by_evicting(disk: VirtualDisk) -> None:
@@ -78,11 +81,53 @@ def test_it_stays_within_its_bytes_by_evicting(disk: VirtualDisk) -> None:
 
 def test_what_is_being_written_counts_and_is_not_evicted(disk: VirtualDisk) -> None:
     store = opened(disk)
-    writings = [store.begin(head(name), 4000) for name in "abc"]
-    assert [writer is not None for writer in writings] == [True, True, False]
+    writers = [store.begin(head(name), 4000) for name in "abc"]
+    assert [writer is not None and writer.write(bytes(4000)) for writer in writers] == [True, True, False]
     assert store.bytes_stored <= 10_000
-    writings[0].discard()  # type: ignore[union-attr]
-    assert store.begin(head("c"), 4000) is not None
+    writers[0].discard()  # type: ignore[union-attr]
+    assert put(store, "c", bytes(4000)) is not None
+
+
+def test_what_is_only_announced_takes_no_room(disk: VirtualDisk) -> None:
+    store = opened(disk)
+    for name in "abc":
+        put(store, name, bytes(2500))
+    announced = [store.begin(head(f"large {count}"), 4700) for count in range(5)]
+    assert all(writer is not None and writer.write(b"1") for writer in announced)
+    assert sorted(store.keys()) == ["a", "b", "c"]
+
+
+def test_files_count_as_the_blocks_they_take(disk: VirtualDisk) -> None:
+    disk.block_bytes = 4096
+    store = opened(disk, 10 * 4096)
+    for number in range(30):
+        assert put(store, f"absent {number}", b"404")
+    assert (len(store), store.bytes_stored) == (10, 10 * 4096)
+    assert (len(opened(disk, 5 * 4096)), len(disk.entries("objects"))) == (5, 5)
+
+
+def test_a_policy_may_refuse_and_is_told_how_an_object_left(disk: VirtualDisk) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Choosy(Lru):
+        def admits(self, key: str, size: int) -> bool:
+            return size < 3000
+
+        def evicted(self, key: str) -> None:
+            told.append(("evicted", key))
+            super().evicted(key)
+
+        def removed(self, key: str) -> None:
+            told.append(("removed", key))
+            super().removed(key)
+
+    store = opened(disk, policy=Choosy())
+    assert store.begin(head("large"), 3000) is None
+    for name in "abcd":
+        put(store, name, bytes(2500))
+    store.purge(["b"])
+    assert told == [("evicted", "a"), ("removed", "b")]
+    assert store.evicted_total == 1
 
 
 def test_what_is_too_large_is_not_stored(disk: VirtualDisk) -> None:
@@ -113,7 +158,7 @@ def test_a_confirmation_renews_only_what_is_still_there(disk: VirtualDisk) -> No
     assert store.refresh(old, new)
     entry = store.get("a")
     assert entry is not None
-    assert (entry.head, bytes(entry.body)) == (new, b"body")
+    assert (entry.head, bytes(entry.body.octets)) == (new, b"body")
     assert not store.refresh(old, head("a", 100.0))
     store.purge(["a"])
     assert not store.refresh(new, head("a", 100.0))
@@ -123,7 +168,7 @@ def test_a_purge_tries_again_what_could_not_be_removed(disk: VirtualDisk) -> Non
     store = opened(disk)
     put(store, "a", b"body")
     disk.fail("remove", errno.EROFS)
-    store.evict("a")
+    store.remove("a")
     assert store.bytes_stored > 0  # the file is still there
     with pytest.raises(OSError, match="purged"):
         store.purge(["a"])
@@ -133,16 +178,55 @@ def test_a_purge_tries_again_what_could_not_be_removed(disk: VirtualDisk) -> Non
 
 
 def test_too_many_open_files_make_room_instead_of_misses(disk: VirtualDisk) -> None:
-    store = opened(disk, mapped_max=10)
+    store = opened(disk)
     for name in "abc":
         put(store, name, b"body")
-    again = opened(disk, mapped_max=10)
+    again = opened(disk, small_bytes_max=1, mapped_max=10)
     assert again.get("a") is not None
     disk.fail("map", errno.EMFILE, times=1)
     assert again.get("b") is not None
     disk.fail("map", errno.EMFILE, times=2)
     assert again.get("c") is None
     assert again.get("c") is not None  # it was not dropped
+
+
+@pytest.mark.parametrize(
+    ("bounds", "operation"),
+    [({"held_bytes_max": 250}, "read"), ({"small_bytes_max": 99, "mapped_max": 2}, "map")],
+)
+def test_so_many_bodies_are_at_hand_and_the_others_are_taken_up_when_asked_for(
+    bounds: dict[str, int], operation: str
+) -> None:
+    done: list[str] = []
+    disk = VirtualDisk(record=lambda operation, path, size: done.append(operation))
+    store = opened(disk, **bounds)
+    for name in "abc":
+        put(store, name, name.encode() * 100)
+    done.clear()
+    for name in "bcbc":  # the two that came last
+        assert bytes(store.get(name).body.octets) == name.encode() * 100  # type: ignore[union-attr]
+    assert done == []
+    kept = store.get("b")
+    for name in "abca":
+        assert bytes(store.get(name).body.octets) == name.encode() * 100  # type: ignore[union-attr]
+    assert done == [operation] * 4
+    assert kept is not None
+    assert bytes(kept.body.octets) == b"b" * 100  # whoever reads it keeps it
+
+
+@pytest.mark.parametrize("small_bytes_max", [1, 1000])
+def test_what_is_taken_up_again_must_still_be_the_object(disk: VirtualDisk, small_bytes_max: int) -> None:
+    store = opened(disk, small_bytes_max=small_bytes_max, mapped_max=1, held_bytes_max=150)
+    put(store, "a", b"a" * 100)
+    (name,) = [entry.name for entry in disk.entries("objects")]
+    put(store, "b", b"b" * 100)
+    disk.remove(f"objects/{name}")
+    file = disk.create(f"objects/{name}")
+    file.write(b"cut off")
+    file.close()
+    assert store.get("a") is None
+    assert (store.dropped_total, store.keys()) == (1, ["b"])
+    assert store.bytes_stored == disk.bytes_used
 
 
 def test_what_a_failing_disk_hid_is_counted_and_purged_once_it_answers(
@@ -184,6 +268,6 @@ def test_what_was_synced_survives_a_power_loss(sync: bool) -> None:
         again = opened(disk, sync=sync)
         for name in "abc":
             if (entry := again.get(name)) is not None:
-                assert bytes(entry.body) == name.encode() * 1000
+                assert bytes(entry.body.octets) == name.encode() * 1000
                 survived += 1
     assert (survived == 60) is sync

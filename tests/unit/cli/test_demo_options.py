@@ -75,10 +75,10 @@ def test_commands_that_need_a_running_demo_say_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_viewers_are_chosen_by_place_or_name() -> None:
-    config, _ = prepare(None, LabPorts(0, 0, 0), ["Frankfurt"])
-    assert [viewer.name for viewer in config.internet.viewers] == ["frankfurt"]
-    config, _ = prepare(EXAMPLES / "lecture.toml", LabPorts(0, 0, 0), ["iowa"])
-    assert config.internet.providers[0].zone == "movie.com"
+    internet, _ = prepare(None, LabPorts(0, 0, 0), ["Frankfurt"])
+    assert [viewer.name for viewer in internet.lab.viewers] == ["frankfurt"]
+    internet, _ = prepare(EXAMPLES / "lecture.toml", LabPorts(0, 0, 0), ["iowa"])
+    assert internet.lab.providers[0].zone == "movie.com"
     with pytest.raises(OperatorFault, match="Atlantis"):
         prepare(None, LabPorts(0, 0, 0), ["iowa", "Atlantis"])
 

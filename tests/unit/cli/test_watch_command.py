@@ -64,11 +64,11 @@ def site() -> Iterator[str]:
         else:
             exchange.respond(200, fields, octets)
 
-    ready: Any = threading.ViewingEvent()
+    ready: Any = threading.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        stop = asyncio.ViewingEvent()
+        stop = asyncio.Event()
         room = await listen_http(answer, "127.0.0.1", 0, clock=lambda: 0.0)
         ready.port, ready.stop = room.port, stop
         ready.set()

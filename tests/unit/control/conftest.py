@@ -66,7 +66,9 @@ def play() -> Play:
         async def main() -> None:
             cdn = fake_cdn.FakeCdn()
             await cdn.start()
-            program = await start_control(cdn.snapshot, cdn.catalogue, clock=lambda: fake_cdn.NOW)
+            program = await start_control(
+                cdn.snapshot, cdn.catalogue, clock=lambda: fake_cdn.NOW, viewers=cdn.viewers
+            )
             call = Caller(cdn)
             try:
                 await scene(cdn, call)

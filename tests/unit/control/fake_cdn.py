@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from nearcast.control.catalogue import CatalogueEntry
-from nearcast.model.config import Config
-from nearcast.model.read import read_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.lab.config import Internet, read_internet
+from nearcast.lab.internet import viewer_places
+from nearcast.lab.ports import LabPorts, with_ports
+from nearcast.model.snapshot import ControlSnapshot, Revision, control_snapshot
 from nearcast.model.title import AudioTrack, Rendition, Title
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.program import Group
@@ -30,12 +31,11 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def demo_config() -> Config:
+def demo_internet() -> Internet:
     """examples/demo.toml on free ports."""
-    config = read_config(DEMO)
     http_port, admin_port = free_ports(2)
-    internet = config.internet.model_copy(update={"http_port": http_port, "admin_port": admin_port})
-    return config.model_copy(update={"internet": internet})
+    internet = read_internet(DEMO)
+    return with_ports(internet, LabPorts(internet.lab.dns_port, http_port, admin_port))
 
 
 def clock_title() -> Title:
@@ -67,7 +67,9 @@ class FakeCdn:
     """Change the attributes to change what the stand-ins answer; `orders` is what they were told."""
 
     def __init__(self) -> None:
-        self.snapshot: Snapshot = compile_snapshot(demo_config(), number=7)
+        internet = demo_internet()
+        self.viewers = viewer_places(internet)
+        self.snapshot: ControlSnapshot = control_snapshot(Revision(7, internet.config))
         self.catalogue = [CatalogueEntry("movie", "clock", clock_title())]
         self.statistics: dict[str, Any] = {name: self._counted(name) for name in self.snapshot.servers}
         self.conditions: Any = {
@@ -86,17 +88,13 @@ class FakeCdn:
 
     @property
     def control(self) -> tuple[str, int]:
-        config = self.snapshot.config
-        return str(config.cdn.control), config.internet.http_port
+        return self.snapshot.address, self.snapshot.port
 
     async def start(self) -> None:
-        config = self.snapshot.config
-        places = {"router": str(config.cdn.router)}
-        places |= {name: server.address for name, server in self.snapshot.servers.items()}
-        for name, address in places.items():
-            answer = self._router if name == "router" else self._edge(name)
-            room = await listen_http(answer, address, config.internet.admin_port, clock=lambda: NOW)
-            self.programs[name] = Group(room)
+        for each in (*self.snapshot.routers.values(), *self.snapshot.servers.values()):
+            answer = self._router if each.name == "router" else self._edge(each.name)
+            listener = await listen_http(answer, each.address, each.admin_port, clock=lambda: NOW)
+            self.programs[each.name] = Group(listener)
 
     def stop(self, *names: str) -> None:
         """Take these programs away, or all."""

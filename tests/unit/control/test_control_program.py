@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from nearcast.control.program import start_control
+from nearcast.serve.http_client import HttpClient
 
 
 def clock() -> float:
@@ -73,5 +76,22 @@ def test_abort_breaks_connections_off_at_once() -> None:
         writer.close()
         await program.drain(1)
         socket.create_server(cdn.control).close()
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_with_another_address_is_served_there() -> None:
+    async def main() -> None:
+        cdn = fake()
+        program = await start_control(cdn.snapshot, cdn.catalogue, clock=clock)
+        moved = replace(cdn.snapshot, number=8, address="127.0.0.9", listen="127.0.0.9")
+        await program.swap(moved)
+        client = HttpClient()
+        async with client.request("GET", ("127.0.0.9", moved.port), "/v1/status", {"host": "x"}) as incoming:
+            assert json.loads(await incoming.read(1 << 20))["snapshot"] == 8
+        await client.close()
+        await asyncio.sleep(0.1)
+        socket.create_server(cdn.control).close()
+        await program.drain(1)
 
     asyncio.run(main())

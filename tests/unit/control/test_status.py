@@ -106,7 +106,7 @@ def test_the_catalogue_says_where_to_watch(play: Any) -> None:
     async def scene(cdn: Any, call: Any) -> None:
         (clock,) = (await call("GET", "/v1/catalogue")).json
         assert (clock["key"], clock["name"], clock["host"]) == ("clock", "Moving clock", "www.movie.test")
-        port = cdn.snapshot.config.internet.http_port
+        port = cdn.snapshot.port
         assert clock["watch_url"] == f"http://127.0.30.1:{port}/watch/clock"
         assert clock["watch_as"]["frankfurt"] == clock["watch_url"] + "?client=198.51.100.9"
         assert [each["name"] for each in clock["renditions"]] == ["360p", "720p"]

@@ -15,7 +15,7 @@ import pytest
 
 from nearcast.edge.program import Edge, start_edge
 from nearcast.model.read import parse_config
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.model.snapshot import EdgeSnapshot, Revision, edge_snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import StreamLimits
@@ -30,8 +30,17 @@ CACHEABLE = {"cache-control": "max-age=60", "etag": '"v1"', "content-type": "vid
 CONFIG = """
 [cdn]
 zone = "cdn.test"
-router = "127.0.30.1"
-control = "127.0.30.2"
+[ports]
+http = {http_port}
+admin = {admin_port}
+
+[control]
+address = "127.0.30.2"
+
+[[routers]]
+name = "router"
+addresses = ["127.0.30.1"]
+
 [[places]]
 name = "Here"
 latitude = 0
@@ -43,7 +52,7 @@ place = "Here"
 [[content_servers]]
 name = "ia2"
 pop = "ia"
-address = "127.0.0.2"
+addresses = ["127.0.0.2"]
 cache_megabytes = {cache_megabytes}
 [[distributions]]
 name = "movie"
@@ -52,16 +61,6 @@ origin = "http://127.0.0.1:{origin_port}"
 fresh_seconds_default = 30
 stale_if_error_seconds = 100
 {more}
-[internet]
-resolver = "127.0.10.1"
-root = "127.0.11.1"
-top = "127.0.12.1"
-origin = "127.0.0.1"
-http_port = {http_port}
-admin_port = {admin_port}
-[[internet.providers]]
-zone = "movie.test"
-address = "127.0.20.1"
 """
 
 
@@ -105,7 +104,7 @@ class Cdn:
         self.viewer = HttpClient(ClientLimits(head_seconds=5, stall_seconds=5))
         self.origin_port, self.http_port, self.admin_port = free_ports(3)
 
-    def snapshot(self, number: int = 1, *, more: str = "", cache_megabytes: int = 1) -> Snapshot:
+    def snapshot(self, number: int = 1, *, more: str = "", cache_megabytes: int = 1) -> EdgeSnapshot:
         text = CONFIG.format(
             origin_port=self.origin_port,
             http_port=self.http_port,
@@ -113,7 +112,7 @@ class Cdn:
             more=more,
             cache_megabytes=cache_megabytes,
         )
-        return compile_snapshot(parse_config(text), number)
+        return edge_snapshot(Revision(number, parse_config(text)), "ia2")
 
     async def start(self, **options: Any) -> None:
         await self.start_origin()
@@ -125,7 +124,6 @@ class Cdn:
     async def start_edge(self, cache_megabytes: int = 1, **limits: Any) -> None:
         self.edge = await start_edge(
             self.snapshot(cache_megabytes=cache_megabytes),
-            "ia2",
             disk=self.disk,
             clock=lambda: self.now,
             rng=random.Random(1),

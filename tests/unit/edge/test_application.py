@@ -79,7 +79,7 @@ def test_a_servers_own_name_means_no_site_when_there_are_two(play: Play) -> None
         another = (
             '[[distributions]]\nname = "other"\nhosts = ["www.other.test"]\norigin = "http://127.0.0.1:1"'
         )
-        cdn.edge.swap(cdn.snapshot(2, more=another))
+        await cdn.edge.swap(cdn.snapshot(2, more=another))
         assert (await cdn.get("/a", host="ia2.cdn.test")).status == 421
         assert (await cdn.get("/a", host="www.movie.test")).status == 200
         assert (await cdn.admin("GET", "/health"))["snapshot"] == 2
@@ -237,8 +237,8 @@ def test_errors_of_the_origin_are_passed_on_and_not_stored(play: Play, status: i
 
 def test_a_body_without_a_known_end_is_not_stored(play: Play) -> None:
     async def until_close(exchange: Exchange) -> None:
-        exchange._connection.transport.write(b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\r\nwhole?")
-        exchange._connection.transport.close()
+        exchange.channel.transport.write(b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\r\nwhole?")
+        exchange.channel.transport.close()
         exchange.status, exchange.answered = 200, True
 
     async def story(cdn: Any) -> None:

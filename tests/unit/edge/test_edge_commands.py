@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.exposition import samples
 
 from nearcast.edge.commands import warm
 
@@ -36,13 +37,12 @@ def test_metrics_have_units_and_no_urls(play: Play) -> None:
     async def story(cdn: Any) -> None:
         cdn.page("/a", b"picture")
         await cdn.get("/a")
-        text = await cdn.admin("GET", "/metrics")
-        samples = dict(line.split(" ") for line in text.splitlines() if not line.startswith("#"))
-        assert samples["nearcast_edge_misses_total"] == "1"
-        assert samples["nearcast_edge_sent_bytes_total"] == "7"
-        assert all(name.startswith("nearcast_edge_") and "{" not in name for name in samples)
-        typed = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
-        assert typed == list(samples)
+        found = samples(await cdn.admin("GET", "/metrics"))
+        assert found["nearcast_edge_misses_total"] == 1
+        assert found["nearcast_edge_sent_bytes_total"] == 7
+        assert found['nearcast_http_responses_total{listener="http",status="2xx"}'] == 1
+        assert found['nearcast_tcp_connections{listener="admin"}'] == 1
+        assert not any("/a" in name or "movie" in name for name in found)
 
     play(story)
 
@@ -124,7 +124,7 @@ def test_purged_content_is_fetched_anew(play: Play) -> None:
 def test_a_purge_of_everything_keeps_to_its_site(play: Play) -> None:
     async def story(cdn: Any) -> None:
         another = f'[[distributions]]\nname = "movie2"\nhosts = ["www.other.test"]\norigin = "http://127.0.0.1:{cdn.origin_port}"'
-        cdn.edge.swap(cdn.snapshot(2, more=another))
+        await cdn.edge.swap(cdn.snapshot(2, more=another))
         cdn.page("/a", b"picture")
         await cdn.get("/a")
         await cdn.get("/a", host="www.other.test")

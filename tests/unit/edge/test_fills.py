@@ -231,7 +231,7 @@ def test_a_little_stale_is_served_at_once_and_confirmed_once_in_the_background(p
             assert (answer.body, answer.cache.hit, answer.cache.ttl) == (b"picture", True, -10)
         await slow.begun.wait()
         slow.let()
-        await until(lambda: cdn.edge.application.store.get("movie/a").body == b"newer")
+        await until(lambda: cdn.edge.application.store.get("movie/a").body.octets == b"newer")
         assert (await cdn.get("/a")).body == b"newer"
         assert cdn.asked["/a"] == 2
 

@@ -9,7 +9,7 @@ from tests.stages import VirtualStage
 
 async def named_for_frankfurt(stage: VirtualStage) -> list[str]:
     target = "/explain?name=www.movie.test&client=198.51.100.9"
-    told = await stage.on("iowa", stage.audience.admin(str(stage.config.cdn.router), target))
+    told = await stage.on("iowa", stage.audience.admin(stage.audience.router_admin, target))
     return [server["name"] for server in told["servers"]]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nearcast.lab.console import ask, open_console
-from nearcast.lab.workplace import PREFIX, Workplace, running
+from nearcast.lab.workplace import PREFIX, Workplace, running, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,31 @@ def test_what_a_killed_lab_left_is_swept_and_what_lives_stays(temporary: Path) -
     alive.mkdir()
     with Workplace():
         assert not left.exists() and alive.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder another user's")
+def test_the_folder_of_another_user_is_neither_asked_nor_swept(temporary: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    theirs = temporary / f"{PREFIX}{os.getuid()}-{ended.pid}-abc"
+    alive = temporary / f"{PREFIX}{os.getuid()}-{os.getpid()}-abc"
+    for folder in (theirs, alive):
+        folder.mkdir()
+        (folder / "control.sock").touch()
+        os.chown(folder, 12345, 12345)
+    with Workplace():
+        assert list(running()) == []
+    assert theirs.exists()
+
+
+def test_a_link_is_no_folder_of_a_lab(temporary: Path) -> None:
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "control.sock").touch()
+    (temporary / f"{PREFIX}{os.getuid()}-{os.getpid()}-abc").symlink_to(elsewhere)
+    assert list(running()) == []
+    sweep()
+    assert elsewhere.exists()
 
 
 def test_orders_reach_a_running_lab_and_reports_come_back() -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from nearcast.origin.content import MemorySource, content_tag
 from nearcast.origin.media import FOREVER, SHORT, MediaType
-from nearcast.origin.program import SLICE_BYTES, Origin, start_origin
+from nearcast.origin.program import PIECE_BYTES, Origin, start_origin
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.loop import run
 
 THEN = 784111777.0
 SEGMENT = bytes(range(256)) * 4
-FILM = bytes(range(251)) * (4 * SLICE_BYTES // 251)
+FILM = bytes(range(251)) * (4 * PIECE_BYTES // 251)
 TITLES = {
     "clock/manifest.mpd": b"<MPD/>",
     "clock/master.m3u8": b"#EXTM3U",
@@ -138,8 +138,8 @@ def test_ranges(field: str, status: int, body: bytes, content_range: str | None)
 
 def test_a_long_range_comes_in_slices() -> None:
     async def scene(ask: Ask, origin: Origin) -> None:
-        answer = await ask("/clock/720p.mp4", range=f"bytes=10-{2 * SLICE_BYTES + 20}")
-        assert (answer.status, answer.body) == (206, FILM[10 : 2 * SLICE_BYTES + 21])
+        answer = await ask("/clock/720p.mp4", range=f"bytes=10-{2 * PIECE_BYTES + 20}")
+        assert (answer.status, answer.body) == (206, FILM[10 : 2 * PIECE_BYTES + 21])
 
     asked(scene)
 
@@ -225,7 +225,7 @@ def test_a_slow_reader_holds_a_few_slices(tmp_path: Path) -> None:
             await asyncio.sleep(0.001)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert connection.transport.get_write_buffer_size() <= 3 * SLICE_BYTES
+        assert connection.transport.get_write_buffer_size() <= 3 * PIECE_BYTES
         assert len(await reader.read(-1)) == 64 * 1024 * 1024
         writer.close()
         await origin.drain(1)

@@ -15,10 +15,10 @@ from nearcast.model.title import Title
 from nearcast.packager.faults import UnusableFolder, UnusableSource
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import Progress, package, part_of
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.wire.manifest import dash, hls
 
-CLIP = TestPattern(seconds=2, width=128, height=72)
+CLIP = DrawnSource(seconds=2, width=128, height=72)
 URL = "http://www.movie.test/clock/"
 
 
@@ -90,7 +90,7 @@ def test_progress_is_reported(tmp_path: Path) -> None:
 def test_a_title_replaces_an_older_one(tmp_path: Path) -> None:
     out = tmp_path / "clock"
     for name in ("first", "second"):
-        package(TestPattern(seconds=0.4, width=64, height=36), out, name=name)
+        package(DrawnSource(seconds=0.4, width=64, height=36), out, name=name)
     assert Title.from_json((out / "title.json").read_text()).name == "second"
     assert [path.name for path in tmp_path.iterdir()] == ["clock"]
 
@@ -113,7 +113,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, film: Callable[..., Path]) -> 
 
 def test_an_interruption_leaves_nothing_and_the_old_title_stays(tmp_path: Path) -> None:
     out = tmp_path / "clock"
-    package(TestPattern(seconds=0.4, width=64, height=36), out, name="old")
+    package(DrawnSource(seconds=0.4, width=64, height=36), out, name="old")
 
     def interrupt(progress: Progress) -> None:
         if progress.seconds_done > 0.5:
@@ -129,7 +129,7 @@ def test_what_a_killed_packager_left_is_cleared_away(tmp_path: Path) -> None:
     out = tmp_path / "clock"
     (part_of(out) / "v9").mkdir(parents=True)
     (part_of(out) / "stray").touch()
-    package(TestPattern(seconds=0.4, width=64, height=36), out, name="x")
+    package(DrawnSource(seconds=0.4, width=64, height=36), out, name="x")
     assert not (out / "v9").exists() and not (out / "stray").exists()
 
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from nearcast.packager.test_pattern import INK, PANEL, TestPattern, second_of_sound, timecode
+from nearcast.packager.test_pattern import INK, PANEL, DrawnSource, second_of_sound, timecode
 
-SMALL = TestPattern(seconds=1.5, width=320, height=180, frame_rate=Fraction(10))
+SMALL = DrawnSource(seconds=1.5, width=320, height=180, frame_rate=Fraction(10))
 
 
 def luma(frame: VideoFrame, x: int, y: int) -> int:
@@ -28,7 +28,7 @@ def test_it_has_the_pictures_and_the_sound_of_its_length() -> None:
 
 
 def test_without_sound_it_is_silent() -> None:
-    frames = TestPattern(seconds=0.5, width=64, height=36, has_sound=False).frames()
+    frames = DrawnSource(seconds=0.5, width=64, height=36, has_sound=False).frames()
     assert all(isinstance(each, VideoFrame) for each in frames)
 
 

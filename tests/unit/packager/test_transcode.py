@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 
 from nearcast.packager.ladder import Rung
 from nearcast.packager.source import RecordedSource, Source
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.packager.transcode import Transcoded, transcode
 
 Film = Callable[..., Path]
@@ -51,7 +51,7 @@ def pictures(folder: Path, *segments: int) -> list[VideoFrame]:
 def test_the_segments_of_all_renditions_begin_at_the_same_instants(
     tmp_path: Path, rate: str, decode_times: Callable[[Path], list[Fraction]]
 ) -> None:
-    clip = TestPattern(seconds=2.4, width=128, height=72, frame_rate=Fraction(rate))
+    clip = DrawnSource(seconds=2.4, width=128, height=72, frame_rate=Fraction(rate))
     made = transcoded(clip, tmp_path)
     assert len(made.renditions) == 3
     times = {tuple(decode_times(tmp_path / track.folder)) for _, track in made.renditions}
@@ -63,7 +63,7 @@ def test_the_segments_of_all_renditions_begin_at_the_same_instants(
 
 
 def test_each_segment_decodes_on_its_own(tmp_path: Path) -> None:
-    made = transcoded(TestPattern(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
+    made = transcoded(DrawnSource(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
     for rung, track in made.renditions:
         alone = pictures(tmp_path / track.folder, 2)
         assert len(alone) == 25
@@ -73,7 +73,7 @@ def test_each_segment_decodes_on_its_own(tmp_path: Path) -> None:
 
 def test_a_player_may_change_rendition_between_segments(tmp_path: Path) -> None:
     """The first pictures of a segment show the same instant in every rendition."""
-    transcoded(TestPattern(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
+    transcoded(DrawnSource(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
     small, large = (pictures(tmp_path / folder, 2)[0] for folder in ("v36", "v72"))
     shrunk = large.reformat(64, 36)
     differences = [abs(a - b) for a, b in zip(*(_luma(each) for each in (small, shrunk)), strict=True)]
@@ -91,7 +91,7 @@ def _luma(frame: VideoFrame) -> bytes:
 def test_sound_accompanies_the_picture(
     tmp_path: Path, decode_times: Callable[[Path], list[Fraction]]
 ) -> None:
-    made = transcoded(TestPattern(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
+    made = transcoded(DrawnSource(seconds=2, width=128, height=72), tmp_path, ladder=TWO_RUNGS)
     assert made.sound is not None and made.sound.folder == "a128"
     assert float(made.sound.seconds) == pytest.approx(2.0, abs=0.03)
     priming = Fraction(1024, 48_000)

@@ -16,11 +16,11 @@ from nearcast.packager import worker
 from nearcast.packager.faults import UnusableFolder, UnusableSource
 from nearcast.packager.ladder import Rung
 from nearcast.packager.package import Progress, part_of
-from nearcast.packager.test_pattern import TestPattern
+from nearcast.packager.test_pattern import DrawnSource
 from nearcast.packager.worker import order_text, package_in_process, read_order
 
-CLIP = TestPattern(seconds=1, width=64, height=36)
-ENDLESS = TestPattern(seconds=3600, width=640, height=360)
+CLIP = DrawnSource(seconds=1, width=64, height=36)
+ENDLESS = DrawnSource(seconds=3600, width=640, height=360)
 
 
 def test_it_packages_and_reports(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_child_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
 
 
 def test_an_order_arrives_as_it_was_given(tmp_path: Path) -> None:
-    clip = TestPattern(seconds=3, frame_rate=Fraction(30_000, 1001), has_sound=False)
+    clip = DrawnSource(seconds=3, frame_rate=Fraction(30_000, 1001), has_sound=False)
     ladder = (Rung(64, 36, 1000), Rung(128, 72, 2000))
     order = read_order(order_text(clip, tmp_path, "Clock", ladder, 2.0, "veryfast"))
     assert order == {

@@ -11,7 +11,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from nearcast.player.lookup import Lookup, Names, read_answer, subnet_of
+from nearcast.player.lookup import Lookup, Names, read_answer
 from nearcast.serve.loop import run
 
 
@@ -51,18 +51,6 @@ def test_a_chain_in_a_circle_ends() -> None:
     chain, addresses, _ = read_answer(reply, "www.movie.test", A)
     assert len(chain) == 16
     assert addresses == ()
-
-
-@pytest.mark.parametrize(
-    ("client", "subnet"),
-    [
-        ("203.0.113.7", "203.0.113.0/24"),
-        ("203.0.0.0/16", "203.0.0.0/16"),
-        ("2001:db8:1:2:3::4", "2001:db8:1::/56"),
-    ],
-)
-def test_no_more_of_the_client_is_told_than_its_subnet(client: str, subnet: str) -> None:
-    assert str(subnet_of(client)) == subnet
 
 
 def looked_up(names_of: Any, *asked: str) -> list[Lookup]:

@@ -12,9 +12,10 @@ import dns.message
 import pytest
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.resolver import recursion
 from nearcast.resolver.recursion import QUERIES_MAX, Failed, Recursion, Resolved, Work
-from nearcast.resolver.rrset_cache import Network
 from nearcast.router.authority import Authority, Choice
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.message import ClientSubnet
 from nearcast.wire.dns.names import wire_name
@@ -59,7 +60,7 @@ class Internet:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.asked: list[tuple[str, str, Network | None]] = []
+        self.asked: list[tuple[str, str, IpNetwork | None]] = []
         self.down = {"10.0.0.77"}
         self.servers = {
             address: Authority([compile_zone(*zone) for zone in zones], ByClient())
@@ -75,7 +76,7 @@ class Internet:
         )
 
     async def ask(
-        self, server: tuple[str, int], name: Any, rdtype: int, *, client_subnet: Network | None, **_: Any
+        self, server: tuple[str, int], name: Any, rdtype: int, *, client_subnet: IpNetwork | None, **_: Any
     ) -> dns.message.Message:
         address = server[0]
         self.asked.append((address, f"{name.to_text(True)} {rdtype}", client_subnet))
@@ -90,7 +91,7 @@ class Internet:
         return dns.message.from_wire(octets)
 
     def resolve(
-        self, name: str, rdtype: int = Type.A, subnet: Network | None = None, work: Work | None = None
+        self, name: str, rdtype: int = Type.A, subnet: IpNetwork | None = None, work: Work | None = None
     ) -> Resolved:
         self.asked.clear()
         wanted = self.recursion.resolve(wire_name(name), rdtype, subnet, work or Work())
@@ -246,3 +247,18 @@ def test_ds_is_asked_of_the_parent() -> None:
     internet.resolve("movie.test")
     outcome = internet.resolve("movie.test", Type.DS)
     assert outcome.rcode == Rcode.NOERROR and internet.who == ["10.0.0.2"]
+
+
+def test_servers_that_failed_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recursion, "AVOIDED_MAX", 3)
+    monkeypatch.setattr(recursion, "ZONES_KEPT_MAX", 2)
+    internet = Internet()
+    internet.down |= {"10.0.0.2", "10.0.0.3", "10.0.0.9"}
+    for name in ("dead.test", "mute", "www.movie.test", "www.far.test", "nope.example"):
+        with pytest.raises(Failed):
+            internet.resolve(name)
+    assert len(internet.recursion._avoid) <= 3
+    internet.down.clear()
+    for name in ("www.movie.test", "www.far.test", "www.lame.test"):
+        internet.resolve(name)
+    assert len(internet.recursion._zones) <= 2

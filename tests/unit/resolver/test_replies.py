@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 import pytest
 
-from nearcast.resolver.replies import Answer, Denial, Lame, Meaning, Referral, meaning
+from nearcast.resolver.replies import (
+    GLUE_MAX,
+    HOSTS_MAX,
+    TEXT_CHARS_MAX,
+    Answer,
+    Denial,
+    Lame,
+    Meaning,
+    Referral,
+    meaning,
+)
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import wire_name
 
@@ -113,3 +127,52 @@ def test_words_without_authority_are_lame() -> None:
     answer = ("www.movie.test. 60 IN A 192.0.2.1",)
     assert isinstance(read("www.movie.test", "movie.test", answer=answer, aa=False), Lame)
     assert isinstance(read("www.movie.test", "movie.test", rcode=dns.rcode.NXDOMAIN, aa=False), Lame)
+
+
+@pytest.mark.parametrize("rdtype", ["A", "CNAME", "ANY"])
+def test_a_reply_that_denies_and_answers_is_lame(rdtype: str) -> None:
+    alias = "www.movie.test. 60 IN CNAME b.movie.test."
+    answer = "www.movie.test. 86400 IN A 192.0.2.66" if rdtype == "A" else alias
+    kind = dns.rdatatype.from_text(rdtype)
+    told = read("www.movie.test", "movie.test", answer=(answer,), rcode=dns.rcode.NXDOMAIN, rdtype=kind)
+    assert isinstance(told, Lame)
+    told = read(
+        "www.movie.test",
+        "movie.test",
+        answer=(alias, "b.movie.test. 60 IN A 192.0.2.66"),
+        rcode=dns.rcode.NXDOMAIN,
+    )
+    assert isinstance(told, Lame)
+
+
+def test_an_alias_to_a_name_that_does_not_exist_is_an_alias() -> None:
+    alias = ("www.movie.test. 60 IN CNAME nope.movie.test.",)
+    told = read("www.movie.test", "movie.test", answer=alias, rcode=dns.rcode.NXDOMAIN, authority=(SOA,))
+    assert isinstance(told, Answer) and told.text == "CNAME nope.movie.test"
+
+
+def test_records_of_another_class_are_no_answer() -> None:
+    reply = dns.message.make_response(dns.message.make_query("www.movie.test", "A"))
+    reply.flags |= dns.flags.AA
+    rdata = dns.rdata.from_text("IN", "A", "192.0.2.66")
+    chaos = dns.rrset.RRset(dns.name.from_text("www.movie.test"), dns.rdataclass.CH, dns.rdatatype.A)
+    chaos.items[rdata] = None
+    reply.answer.append(chaos)
+    assert isinstance(meaning(reply, wire_name("movie.test"), wire_name("www.movie.test"), Type.A), Denial)
+
+
+def test_what_is_kept_of_a_reply_is_little() -> None:
+    hosts = [f"ns{number}.movie.test." for number in range(500)]
+    told = read(
+        "www.movie.test",
+        "test",
+        aa=False,
+        authority=("movie.test. 60 IN NS " + " | ".join(hosts),),
+        additional=tuple(f"{host} 60 IN A 192.0.2.{at}" for host in hosts for at in range(1, 11)),
+    )
+    assert isinstance(told, Referral)
+    assert len(told.hosts) <= HOSTS_MAX and len(told.glue) <= GLUE_MAX and len(told.text) <= TEXT_CHARS_MAX
+    texts = " | ".join(f'"{number:0200}"' for number in range(200))
+    told = read("www.movie.test", "movie.test", answer=(f"www.movie.test. 60 IN TXT {texts}",), rdtype=16)
+    assert isinstance(told, Answer)
+    assert len(told.rrsets[0].rdatas) == 200 and len(told.text) <= TEXT_CHARS_MAX

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from random import Random
 from typing import Any
@@ -14,12 +15,15 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+from tests.exposition import samples
+from tests.zones import first_router
 
-from nearcast.model.config import Config, Health
-from nearcast.model.snapshot import compile_snapshot
-from nearcast.resolver.program import Resolver, serves, start_resolver
+from nearcast.lab.config import Internet
+from nearcast.lab.roles import resolver_settings
+from nearcast.lab.zones import lab_zones
+from nearcast.model.config import Health
+from nearcast.resolver.program import FAILURE_SECONDS, Resolver, serves, start_resolver
 from nearcast.router.program import Router, start_authority, start_router
-from nearcast.router.zones import zones_by_server
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.dns_server import DnsListener
 from nearcast.serve.http_client import HttpClient
@@ -31,20 +35,21 @@ IOWA, FRANKFURT = ip_network("203.0.113.0/24"), ip_network("198.51.100.0/24")
 class Scene:
     """The DNS of a small internet: root, top-level domain, provider, router, resolver."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config.model_copy(update={"health": Health(probe_seconds=60, failures_until_down=20)})
+    def __init__(self, internet: Internet) -> None:
+        patient = Health(probe_seconds=60, failures_until_down=20)
+        self.lab = internet.lab
+        self.internet = replace(internet, config=internet.config.model_copy(update={"health": patient}))
         self.client = DnsClient(rng=Random(1))
         self.authorities: dict[str, DnsListener] = {}
         self.router: Router
         self.resolver: Resolver
 
     async def start(self) -> None:
-        port = self.config.internet.dns_port
-        for address, zones in zones_by_server(self.config).items():
-            if address != str(self.config.cdn.router):
-                self.authorities[address] = await start_authority(zones, address, port)
-        self.router = await start_router(compile_snapshot(self.config), clock=lambda: 1000.0)
-        self.resolver = await start_resolver(self.config, clock=lambda: 1000.0, rng=Random(2))
+        port = self.lab.dns_port
+        for address, zones in lab_zones(self.internet).items():
+            self.authorities[address] = await start_authority(zones, address, port)
+        self.router = await start_router(first_router(self.internet.config), clock=lambda: 1000.0)
+        self.resolver = await start_resolver(resolver_settings(self.lab), clock=lambda: 1000.0, rng=Random(2))
 
     async def end(self) -> None:
         for listener in (*self.authorities.values(), self.router, self.resolver):
@@ -52,7 +57,7 @@ class Scene:
 
     @property
     def place(self) -> tuple[str, int]:
-        return str(self.config.internet.resolver), self.config.internet.dns_port
+        return str(self.lab.resolver), self.lab.dns_port
 
     async def ask(
         self, name: str, rdtype: str = "A", subnet: IPv4Network | None = None, **wanted: Any
@@ -61,10 +66,11 @@ class Scene:
         return await client.ask(self.place, name, rdtype, client_subnet=subnet, **wanted)  # type: ignore[no-any-return]
 
     async def trace(self, target: str) -> Any:
-        address = str(self.config.internet.resolver), self.config.internet.admin_port
+        address = str(self.lab.resolver), self.lab.admin_port
         web = HttpClient()
         async with web.request("GET", address, target, {"host": "resolver"}) as incoming:
-            page = json.loads(await incoming.read(1_000_000))
+            octets = await incoming.read(1_000_000)
+            page = octets.decode() if target == "/metrics" else json.loads(octets)
         await web.close()
         return page
 
@@ -73,7 +79,7 @@ Play = Callable[[Callable[[Scene], Awaitable[None]]], None]
 
 
 @pytest.fixture
-def play(example: Callable[[str], Config]) -> Play:
+def play(example: Callable[[str], Internet]) -> Play:
     def playing(script: Callable[[Scene], Awaitable[None]]) -> None:
         async def main() -> None:
             scene = Scene(example("demo"))
@@ -109,7 +115,7 @@ def test_two_viewers_two_pops_and_the_scope_says_so(play: Play) -> None:
 
 def test_a_viewers_address_stands_for_where_the_viewer_is(play: Play) -> None:
     async def script(scene: Scene) -> None:
-        for viewer, number in zip(scene.config.internet.viewers, ("51", "53"), strict=True):
+        for viewer, number in zip(scene.lab.viewers, ("51", "53"), strict=True):
             client = DnsClient(str(viewer.address), rng=Random(1))
             reply = await scene.ask("www.movie.test", client=client)
             assert pop(reply) == number and not reply.options
@@ -144,7 +150,7 @@ def test_denials_come_with_their_soa(play: Play) -> None:
 
 def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
     async def script(scene: Scene) -> None:
-        internet = scene.config.internet
+        internet = scene.lab
         await scene.ask("www.movie.test", subnet=IOWA)
         await scene.ask("www.movie.test", subnet=IOWA)
         second, first = await scene.trace("/trace?name=www.movie.test&last=5")
@@ -153,7 +159,7 @@ def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
             ("test", str(internet.top), "ask"),
             ("movie.test", str(internet.providers[0].address), "CNAME"),
             ("test", str(internet.top), "ask"),
-            ("cdn.test", str(scene.config.cdn.router), "A"),
+            ("cdn.test", str(scene.internet.config.routers[0].addresses[0]), "A"),
         ]
         assert first["steps"][-1]["client_subnet"] == "203.0.113.0/24"
         assert (first["cached"], second["cached"]) == (False, True)
@@ -163,6 +169,18 @@ def test_the_trace_tells_the_five_steps_names_first(play: Play) -> None:
         assert await scene.trace("/trace?name=unasked.test") == []
         assert (await scene.trace("/trace?last=x"))["error"]
         assert (await scene.trace("/health"))["name"] == "resolver"
+
+    play(script)
+
+
+def test_metrics_tell_what_is_kept_and_what_came_in(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        await scene.ask("www.movie.test", subnet=IOWA)
+        found = samples(await scene.trace("/metrics"))
+        assert found["nearcast_resolver_kept"] > 0
+        assert found["nearcast_resolver_under_way"] == 0
+        assert found['nearcast_udp_received_total{listener="dns"}'] == 1
+        assert found['nearcast_udp_dropped_total{listener="dns"}'] == 0
 
     play(script)
 
@@ -178,7 +196,7 @@ def test_questions_that_are_the_same_share_one_recursion(play: Play) -> None:
 
 def test_a_name_server_that_is_away_is_a_failure_that_is_soon_forgotten(play: Play) -> None:
     async def script(scene: Scene) -> None:
-        address = str(scene.config.internet.providers[0].address)
+        address = str(scene.lab.providers[0].address)
         await scene.authorities[address].drain(0)
         for _ in range(2):
             reply = await scene.ask("www.movie.test", subnet=IOWA)
@@ -187,9 +205,9 @@ def test_a_name_server_that_is_away_is_a_failure_that_is_soon_forgotten(play: Pl
             assert text is not None and text.startswith("no name server of movie.test helped")
         newest, older = await scene.trace("/trace?name=www.movie.test&last=2")
         assert older["steps"] and not newest["steps"]  # the second was answered from memory
-        zones = zones_by_server(scene.config)[address]
-        scene.authorities[address] = await start_authority(zones, address, scene.config.internet.dns_port)
-        scene.resolver._failures.clear()  # as a second later
+        zones = lab_zones(scene.internet)[address]
+        scene.authorities[address] = await start_authority(zones, address, scene.lab.dns_port)
+        await asyncio.sleep(FAILURE_SECONDS)
         assert pop(await scene.ask("www.movie.test", subnet=IOWA)) == "51"
 
     play(script)

@@ -9,13 +9,14 @@ import pytest
 from nearcast.resolver.rrset_cache import (
     ALL_TYPES,
     EVERYONE,
+    PER_QUESTION_MAX,
     UNNAMED,
     Clients,
     Kept,
-    Network,
     RRsetCache,
     audience_of,
 )
+from nearcast.wire.addresses import IpNetwork
 from nearcast.wire.dns.codes import Rcode, Type
 from nearcast.wire.dns.names import wire_name
 from nearcast.wire.dns.rrset import compile_rrset
@@ -33,7 +34,7 @@ def denial(rcode: Rcode = Rcode.NOERROR) -> Kept:
 
 
 def found(
-    cache: RRsetCache, subnet: Network | None = None, now: float = 0.0, rdtype: int = Type.A
+    cache: RRsetCache, subnet: IpNetwork | None = None, now: float = 0.0, rdtype: int = Type.A
 ) -> str | None:
     hit = cache.find(NAME, rdtype, subnet, now)
     return hit and hit.text
@@ -96,7 +97,7 @@ def test_an_answer_by_the_resolvers_own_place_is_not_for_clients_that_named_thei
         (IOWA, 32, IOWA),  # trusted no further than the question went
     ],
 )
-def test_whom_an_answer_holds_for(subnet: Network | None, scope: int | None, audience: Clients) -> None:
+def test_whom_an_answer_holds_for(subnet: IpNetwork | None, scope: int | None, audience: Clients) -> None:
     assert audience_of(subnet, scope) == audience
 
 
@@ -125,3 +126,34 @@ def test_the_cache_is_bounded_and_the_oldest_gives_way() -> None:
         assert len(cache) <= 12
     assert cache.find(wire_name("n0.test"), Type.A, None, 0.0) is None
     assert cache.find(wire_name("n29.test"), Type.A, None, 0.0) is not None
+
+
+def test_the_cache_is_bounded_in_bytes() -> None:
+    def large(number: int) -> Kept:
+        rrset = compile_rrset(wire_name(f"n{number}.test"), 16, 60, [bytes(20_000)])
+        return Kept(Rcode.NOERROR, rrset, None, EVERYONE, 100.0, "TXT")
+
+    cache = RRsetCache(bytes_max=1_000_000)
+    for number in range(200):
+        cache.keep(wire_name(f"n{number}.test"), 16, large(number), 0.0)
+        assert cache.bytes <= 1_000_000
+    assert 10 < len(cache) < 20
+    assert cache.find(wire_name("n199.test"), 16, None, 0.0) is not None
+    for _ in range(100):  # the same again costs nothing more
+        cache.keep(wire_name("n199.test"), 16, large(199), 0.0)
+    assert 10 < len(cache) < 20
+
+
+def test_an_answer_larger_than_the_cache_is_not_kept() -> None:
+    cache = RRsetCache(bytes_max=10)
+    cache.keep(NAME, Type.A, kept("a"), 0.0)
+    assert len(cache) == cache.bytes == 0
+
+
+def test_the_clients_of_one_question_are_bounded_and_the_oldest_gives_way() -> None:
+    cache = RRsetCache()
+    networks = [ip_network((number << 8, 24)) for number in range(2 * PER_QUESTION_MAX)]
+    for network in networks:
+        cache.keep(NAME, Type.A, kept("x", network), 0.0)
+    assert len(cache) == PER_QUESTION_MAX
+    assert found(cache, networks[0]) is None and found(cache, networks[-1]) == "x"

@@ -7,12 +7,14 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.zones import first_router
 
-from nearcast.model.config import Config, Health
-from nearcast.model.snapshot import Snapshot, compile_snapshot
+from nearcast.lab.config import Internet
+from nearcast.model.config import Health
 from nearcast.router.health import Prober, Record, read_health
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
@@ -39,13 +41,14 @@ def test_failures_in_a_row_take_a_server_out_and_good_probes_bring_it_back() -> 
 
 def test_a_server_that_drains_is_out_at_once() -> None:
     record = Record()
-    record.withdrew()
+    record.withdrew("drains")
     assert record.condition() == Condition(False, 0.0, "drains")
 
 
 def test_health_pages() -> None:
-    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, False)
-    assert read_health(b'{"load": 7, "draining": true}') == (1.0, True)
+    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, "")
+    assert read_health(b'{"load": 7, "draining": true, "full": true}') == (1.0, "drains")
+    assert read_health(b'{"load": 1, "draining": false, "full": true}') == (1.0, "is full")
 
 
 @pytest.mark.parametrize(
@@ -79,10 +82,10 @@ async def until(changes: asyncio.Queue[Conditions], true: Callable[[Conditions],
     return conditions
 
 
-def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None:
-    config = example("demo")
+def test_conditions_follow_the_servers(example: Callable[[str], Internet]) -> None:
+    config = example("demo").config
     config = config.model_copy(update={"health": Health(probe_seconds=0.05, probe_timeout_seconds=0.5)})
-    snapshot: Snapshot = compile_snapshot(config)
+    snapshot = first_router(config)
 
     async def scene() -> None:
         changes: asyncio.Queue[Conditions] = asyncio.Queue()
@@ -93,7 +96,13 @@ def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None
                 pages, server.address, server.admin_port, clock=lambda: 0.0
             )
         start = Conditions()
-        prober = Prober(snapshot, start, changes.put_nowait, rng=random.Random(1), probes=probes)
+        made = [start]
+
+        def changed(conditions: Conditions) -> None:
+            made.append(conditions)
+            changes.put_nowait(conditions)
+
+        prober = Prober(snapshot, start, changed, rng=random.Random(1), probes=probes)
         conditions = await until(changes, lambda now: now.of("fra2").why == "answers its probes")
         assert conditions.number > 0
         pages.said["ia1"] = {"load": 0.51, "draining": False}
@@ -106,6 +115,10 @@ def test_conditions_follow_the_servers(example: Callable[[str], Config]) -> None
         conditions = await until(changes, lambda now: not now.of("fra1").healthy)
         assert conditions.of("fra1").why == "status 503"
         assert probes["ord1", "failed"] >= 2 and probes["fra1", "good"] >= 1
+        for before, after in pairwise(made):
+            assert after.servers.keys() == snapshot.servers.keys()
+            others = [name for name in snapshot.servers if before.of(name) is not after.of(name)]
+            assert len(others) == 1, "a server that did not change keeps its condition, the very object"
         await prober.stop()
         for listener in listeners.values():
             await listener.drain(0)

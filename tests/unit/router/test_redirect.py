@@ -6,13 +6,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.zones import first_router
 
 from nearcast.model.read import read_config
-from nearcast.model.snapshot import compile_snapshot
 from nearcast.router.redirect import shard_of, stand_in
 from nearcast.wire.http.message import HttpFault
 
-SNAPSHOT = compile_snapshot(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
+SNAPSHOT = first_router(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any
 
 import dns.rcode
 import pytest
+from tests.exposition import samples
+from tests.zones import first_router
 
-from nearcast.model.config import Config, Health
-from nearcast.model.snapshot import compile_snapshot
+from nearcast.lab.config import Internet
+from nearcast.lab.zones import lab_zones
+from nearcast.model.config import Health
 from nearcast.router.program import Router, start_authority, start_router
-from nearcast.router.zones import zones_by_server
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.serve.dns_client import DnsClient
 from nearcast.serve.http_client import HttpClient
@@ -29,15 +31,17 @@ class Scene:
     """A running router whose content servers are not there, and who asks it. Its probes are rare and
     forgiving, so that a test says itself how the servers are."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, internet: Internet) -> None:
         patient = Health(probe_seconds=60, failures_until_down=20)
-        self.config = config.model_copy(update={"health": patient})
+        self.lab = internet.lab
+        self.config = internet.config.model_copy(update={"health": patient})
+        self.address = str(self.config.routers[0].addresses[0])
         self.names = DnsClient(rng=Random(1))
         self.web = HttpClient()
         self.router: Router
 
     async def addresses(self, name: str = "movie.cdn.test", **wanted: Any) -> list[str]:
-        server = str(self.config.cdn.router), self.config.internet.dns_port
+        server = self.address, self.lab.dns_port
         reply = await self.names.ask(server, name, "A", client_subnet=IOWA, **wanted)
         return (
             [dns.rcode.to_text(reply.rcode())]
@@ -48,12 +52,12 @@ class Scene:
     async def get(
         self, port: int, target: str, host: str = "", method: str = "GET"
     ) -> tuple[int, Fields, bytes]:
-        address = str(self.config.cdn.router), port
+        address = self.address, port
         async with self.web.request(method, address, target, {"host": host or "router"}) as incoming:
             return incoming.head.status, incoming.head.fields, await incoming.read(1_000_000)
 
     async def page(self, target: str) -> Any:
-        status, _, body = await self.get(self.config.internet.admin_port, target)
+        status, _, body = await self.get(self.lab.admin_port, target)
         assert status == 200, body
         return json.loads(body)
 
@@ -62,11 +66,11 @@ class Scene:
 
 
 @pytest.fixture
-def play(example: Callable[[str], Config]) -> Callable[[Callable[[Scene], Awaitable[None]]], None]:
+def play(example: Callable[[str], Internet]) -> Callable[[Callable[[Scene], Awaitable[None]]], None]:
     def playing(script: Callable[[Scene], Awaitable[None]]) -> None:
         async def main() -> None:
             scene = Scene(example("demo"))
-            scene.router = await start_router(compile_snapshot(scene.config), clock=lambda: 1000.0)
+            scene.router = await start_router(first_router(scene.config), clock=lambda: 1000.0)
             try:
                 await script(scene)
             finally:
@@ -83,7 +87,7 @@ Play = Callable[[Callable[[Scene], Awaitable[None]]], None]
 
 def test_dns_redirect_and_explain_say_the_same(play: Play) -> None:
     async def script(scene: Scene) -> None:
-        ports = scene.config.internet
+        ports = scene.lab
         for stream in (False, True):
             named = await scene.addresses(stream=stream)
             assert len(named) == 2
@@ -118,9 +122,9 @@ def test_decisions_are_told_newest_first_and_explaining_is_not_deciding(play: Pl
 
 def test_what_the_probes_learn_changes_every_answer_at_once(play: Play) -> None:
     async def script(scene: Scene) -> None:
-        ports = scene.config.internet
+        ports = scene.lab
         before = await scene.addresses()
-        away = next(each.name for each in scene.config.content_servers if str(each.address) == before[0])
+        away = next(each.name for each in scene.config.content_servers if str(each.addresses[0]) == before[0])
         scene.learn(**{away: Condition(False, 0.0, "gone")})
         assert before[0] not in await scene.addresses()
         conditions = await scene.page("/conditions")
@@ -138,11 +142,44 @@ def test_a_new_snapshot_is_served_from_the_next_query_on(play: Play) -> None:
     async def script(scene: Scene) -> None:
         scene.learn(ia1=Condition(False, 0.0, "gone"))
         one = scene.config.cdn.model_copy(update={"answer_addresses_max": 1})
-        scene.router.swap(compile_snapshot(scene.config.model_copy(update={"cdn": one}), 2))
+        await scene.router.swap(first_router(scene.config.model_copy(update={"cdn": one}), 2))
         (address,) = await scene.addresses()
         assert address.endswith(".51.2")  # ia1 stays known to be gone
         health = await scene.page("/health")
         assert (health["name"], health["snapshot"]) == ("router", 2)
+
+    play(script)
+
+
+def test_a_snapshot_with_another_address_is_served_there(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        (router,) = scene.config.routers
+        elsewhere = scene.address.rpartition(".")[0] + ".77"
+        moved = router.model_copy(update={"addresses": (ip_address(elsewhere),)})
+        await scene.router.swap(first_router(scene.config.model_copy(update={"routers": (moved,)}), 2))
+        scene.address = elsewhere
+        assert len(await scene.addresses()) == len(await scene.addresses(stream=True)) == 2
+        assert (await scene.page("/health"))["snapshot"] == 2
+        assert (await scene.get(scene.lab.http_port, "/clock/"))[0] == 302
+
+    play(script)
+
+
+def test_several_routers_are_all_named_with_glue_and_the_snapshots_number(play: Play) -> None:
+    async def script(scene: Scene) -> None:
+        (router,) = scene.config.routers
+        second = router.model_copy(
+            update={"name": "ns2", "addresses": (ip_address("192.0.2.53"), ip_address("2001:db8::53"))}
+        )
+        config = scene.config.model_copy(update={"routers": (router, second)})
+        await scene.router.swap(first_router(config, 9))
+        place = scene.address, scene.lab.dns_port
+        reply = await scene.names.ask(place, "cdn.test", "NS")
+        assert sorted(map(str, reply.answer[0])) == ["ns2.cdn.test.", "router.cdn.test."]
+        for rdtype, address in (("A", "192.0.2.53"), ("AAAA", "2001:db8::53")):
+            glue = await scene.names.ask(place, "ns2.cdn.test", rdtype)
+            assert [each.address for each in glue.answer[0]] == [address]
+        assert (await scene.names.ask(place, "cdn.test", "SOA")).answer[0][0].serial == 9
 
     play(script)
 
@@ -152,15 +189,17 @@ def test_metrics_count_queries_and_probes(play: Play) -> None:
         await scene.addresses()
         await scene.addresses("nope.cdn.test")
         await scene.addresses(stream=True)
-        _, _, body = await scene.get(scene.config.internet.admin_port, "/metrics")
-        lines = body.decode().splitlines()
-        for line in (
-            'nearcast_router_queries_total{transport="udp",rcode="NOERROR"} 1',
-            'nearcast_router_queries_total{transport="udp",rcode="NXDOMAIN"} 1',
-            'nearcast_router_queries_total{transport="tcp",rcode="NOERROR"} 1',
-            "nearcast_router_snapshot_number 1",
-        ):
-            assert line in lines
+        _, _, body = await scene.get(scene.lab.admin_port, "/metrics")
+        found = samples(body.decode())
+        for sample, value in {
+            'nearcast_router_queries_total{rcode="NOERROR",transport="udp"}': 1,
+            'nearcast_router_queries_total{rcode="NXDOMAIN",transport="udp"}': 1,
+            'nearcast_router_queries_total{rcode="NOERROR",transport="tcp"}': 1,
+            "nearcast_router_snapshot_number": 1,
+            'nearcast_udp_received_total{listener="dns"}': 2,
+            'nearcast_tcp_accepted_total{listener="dns"}': 1,
+        }.items():
+            assert found[sample] == value, sample
 
     play(script)
 
@@ -168,33 +207,33 @@ def test_metrics_count_queries_and_probes(play: Play) -> None:
 @pytest.mark.parametrize("target", ["/explain?name=x.test&client=1.2.3.4", "/explain", "/decision"])
 def test_pages_that_are_not_there(play: Play, target: str) -> None:
     async def script(scene: Scene) -> None:
-        status, _, body = await scene.get(scene.config.internet.admin_port, target)
+        status, _, body = await scene.get(scene.lab.admin_port, target)
         assert status == 404 and json.loads(body)["error"]
 
     play(script)
 
 
-def test_a_port_that_is_taken_leaves_nothing_behind(example: Callable[[str], Config]) -> None:
+def test_a_port_that_is_taken_leaves_nothing_behind(example: Callable[[str], Internet]) -> None:
     async def main() -> None:
-        config = example("demo")
-        address, port = str(config.cdn.router), config.internet.http_port
+        internet = example("demo")
+        address, port = str(internet.config.routers[0].addresses[0]), internet.lab.http_port
         taken = await asyncio.start_server(lambda reader, writer: None, address, port)
         with pytest.raises(OSError):
-            await start_router(compile_snapshot(config), clock=lambda: 0.0)
+            await start_router(first_router(internet.config), clock=lambda: 0.0)
         taken.close()
         await taken.wait_closed()
-        router = await start_router(compile_snapshot(config), clock=lambda: 0.0)
+        router = await start_router(first_router(internet.config), clock=lambda: 0.0)
         await router.drain(1)
         router.abort()
 
     run(main())
 
 
-def test_a_name_server_of_static_zones(example: Callable[[str], Config]) -> None:
+def test_a_name_server_of_static_zones(example: Callable[[str], Internet]) -> None:
     async def main() -> None:
-        config = example("demo")
-        root, port = str(config.internet.root), config.internet.dns_port
-        listener = await start_authority(zones_by_server(config)[root], root, port)
+        internet = example("demo")
+        root, port = str(internet.lab.root), internet.lab.dns_port
+        listener = await start_authority(lab_zones(internet)[root], root, port)
         for stream in (False, True):
             reply = await DnsClient(rng=Random(1)).ask((root, port), "www.movie.test", "A", stream=stream)
             assert str(reply.authority[0]) == "test. 3600 IN NS ns.test."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,19 @@ import dns.flags
 import dns.message
 import dns.rcode
 import pytest
+from tests.zones import zones_by_server
 
-from nearcast.model.config import Config
-from nearcast.model.read import parse_config, read_config
+from nearcast.lab.config import Internet, parse_internet, read_internet
 from nearcast.router.authority import Authority
-from nearcast.router.zones import zones_by_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-DEMO = read_config(EXAMPLES / "demo.toml")
+DEMO = read_internet(EXAMPLES / "demo.toml")
 
 
-def walk(config: Config, name: str, rdtype: str = "A") -> tuple[list[str], dns.message.Message]:
+def walk(internet: Internet, name: str, rdtype: str = "A") -> tuple[list[str], dns.message.Message]:
     """Follow referrals from the root; the servers asked, and the last reply."""
-    served = {address: Authority(zones) for address, zones in zones_by_server(config).items()}
-    address, asked = str(config.internet.root), []
+    served = {address: Authority(zones) for address, zones in zones_by_server(internet).items()}
+    address, asked = str(internet.lab.root), []
     for _ in range(8):
         asked.append(address)
         octets = served[address].answer(dns.message.make_query(name, rdtype).to_wire(), ("127.0.0.1", 1))
@@ -38,7 +38,7 @@ def lines(reply: dns.message.Message) -> list[str]:
     return [line for rrset in reply.answer for line in str(rrset).splitlines()]
 
 
-def changed(**sections: Any) -> Config:
+def changed(**sections: Any) -> Internet:
     """The demo's configuration with other `providers`, `hosts`, or `zone` of the CDN."""
     text = (EXAMPLES / "demo.toml").read_text()
     if "zone" in sections:
@@ -46,14 +46,14 @@ def changed(**sections: Any) -> Config:
     if "hosts" in sections:
         text = text.replace('hosts = ["www.movie.test"]', f"hosts = {sections['hosts']}".replace("'", '"'))
     if "providers" in sections:
-        old = '[[internet.providers]]\nzone = "movie.test"\naddress = "127.0.20.1"\n'
+        old = '[[lab.providers]]\nzone = "movie.test"\naddress = "127.0.20.1"\n'
         assert old in text
         entries = (
-            f'[[internet.providers]]\nzone = "{zone}"\naddress = "{address}"\n'
+            f'[[lab.providers]]\nzone = "{zone}"\naddress = "{address}"\n'
             for zone, address in sections["providers"]
         )
         text = text.replace(old, "\n".join(entries))
-    return parse_config(text)
+    return parse_internet(text)
 
 
 def test_the_demo_walks_from_the_root_to_the_handover_and_on_to_the_cdn() -> None:
@@ -71,25 +71,25 @@ def test_the_apex_is_the_providers_own_web_server() -> None:
 
 
 def test_the_lectures_names() -> None:
-    config = read_config(EXAMPLES / "lecture.toml")
-    assert lines(walk(config, "www.movie.com")[1]) == ["www.movie.com. 300 IN CNAME movie.cdn.com."]
-    assert walk(config, "movie.test")[1].rcode() == dns.rcode.NXDOMAIN
+    internet = read_internet(EXAMPLES / "lecture.toml")
+    assert lines(walk(internet, "www.movie.com")[1]) == ["www.movie.com. 300 IN CNAME movie.cdn.com."]
+    assert walk(internet, "movie.test")[1].rcode() == dns.rcode.NXDOMAIN
 
 
 def test_other_top_level_domains_and_deeper_zones() -> None:
-    config = changed(
+    internet = changed(
         providers=[("film.example.edu", "127.0.20.1"), ("movie.test", "127.0.20.2")],
         hosts=["www.film.example.edu", "a.b.film.example.edu", "www.movie.test"],
     )
-    asked, reply = walk(config, "a.b.film.example.edu")
+    asked, reply = walk(internet, "a.b.film.example.edu")
     assert asked == ["127.0.11.1", "127.0.12.1", "127.0.20.1"]
     assert lines(reply) == ["a.b.film.example.edu. 300 IN CNAME movie.cdn.test."]
-    assert not walk(config, "example.edu")[1].rcode()  # exists: it has a child
-    assert walk(config, "www.movie.test")[0][-1] == "127.0.20.2"
+    assert not walk(internet, "example.edu")[1].rcode()  # exists: it has a child
+    assert walk(internet, "www.movie.test")[0][-1] == "127.0.20.2"
 
 
 def test_zones_nest_and_one_name_server_may_have_several() -> None:
-    config = changed(
+    internet = changed(
         providers=[
             ("example.test", "127.0.20.1"),
             ("video.example.test", "127.0.20.3"),
@@ -97,47 +97,46 @@ def test_zones_nest_and_one_name_server_may_have_several() -> None:
         ],
         hosts=["www.example.test", "www.video.example.test", "www.b.test"],
     )
-    asked, reply = walk(config, "www.video.example.test")
+    asked, reply = walk(internet, "www.video.example.test")
     assert asked == ["127.0.11.1", "127.0.12.1", "127.0.20.1", "127.0.20.3"]
     assert lines(reply) == ["www.video.example.test. 300 IN CNAME movie.cdn.test."]
-    first, second, third = config.internet.providers
+    first, second, third = internet.lab.providers
     shared = (first, second, third.model_copy(update={"address": first.address}))
-    internet = config.internet.model_copy(update={"providers": shared})
-    config = config.model_copy(update={"internet": internet})
-    assert len(zones_by_server(config)["127.0.20.1"]) == 2
-    assert walk(config, "www.b.test")[0][-1] == "127.0.20.1"
+    internet = replace(internet, lab=internet.lab.model_copy(update={"providers": shared}))
+    assert len(zones_by_server(internet)["127.0.20.1"]) == 2
+    assert walk(internet, "www.b.test")[0][-1] == "127.0.20.1"
 
 
 def test_a_cdn_inside_a_providers_zone() -> None:
-    config = changed(zone="cdn.movie.test")
-    asked, reply = walk(config, "ia1.cdn.movie.test")
+    internet = changed(zone="cdn.movie.test")
+    asked, reply = walk(internet, "ia1.cdn.movie.test")
     assert asked == ["127.0.11.1", "127.0.12.1", "127.0.20.1", "127.0.30.1"]
     assert lines(reply) == ["ia1.cdn.movie.test. 3600 IN A 127.0.51.1"]
 
 
 def test_a_provider_with_a_top_level_domain_of_its_own() -> None:
-    config = changed(providers=[("movie", "127.0.20.1")], hosts=["www.movie"])
-    asked, reply = walk(config, "www.movie")
+    internet = changed(providers=[("movie", "127.0.20.1")], hosts=["www.movie"])
+    asked, reply = walk(internet, "www.movie")
     assert asked == ["127.0.11.1", "127.0.20.1"]
     assert lines(reply) == ["www.movie. 300 IN CNAME movie.cdn.test."]
 
 
 def test_no_alias_at_an_apex_and_none_in_zones_of_others() -> None:
-    config = changed(hosts=["movie.test", "ns.movie.test", "www.elsewhere.test"])
-    assert lines(walk(config, "movie.test")[1]) == ["movie.test. 3600 IN A 127.0.20.1"]
-    assert lines(walk(config, "ns.movie.test")[1]) == ["ns.movie.test. 300 IN CNAME movie.cdn.test."]
-    assert lines(walk(config, "movie.test", "NS")[1]) == ["movie.test. 3600 IN NS ns1.movie.test."]
-    assert walk(config, "www.elsewhere.test")[1].rcode() == dns.rcode.NXDOMAIN
+    internet = changed(hosts=["movie.test", "ns.movie.test", "www.elsewhere.test"])
+    assert lines(walk(internet, "movie.test")[1]) == ["movie.test. 3600 IN A 127.0.20.1"]
+    assert lines(walk(internet, "ns.movie.test")[1]) == ["ns.movie.test. 300 IN CNAME movie.cdn.test."]
+    assert lines(walk(internet, "movie.test", "NS")[1]) == ["movie.test. 3600 IN NS ns1.movie.test."]
+    assert walk(internet, "www.elsewhere.test")[1].rcode() == dns.rcode.NXDOMAIN
 
 
 @pytest.mark.parametrize("name", ["demo", "lecture"])
 def test_every_server_of_an_example_has_zones(name: str) -> None:
-    config = read_config(EXAMPLES / f"{name}.toml")
-    internet = config.internet
+    internet = read_internet(EXAMPLES / f"{name}.toml")
+    lab = internet.lab
     expected = {
-        internet.root,
-        internet.top,
-        config.cdn.router,
-        *(each.address for each in internet.providers),
+        lab.root,
+        lab.top,
+        *internet.config.routers[0].addresses,
+        *(each.address for each in lab.providers),
     }
-    assert set(zones_by_server(config)) == {str(address) for address in expected}
+    assert set(zones_by_server(internet)) == {str(address) for address in expected}

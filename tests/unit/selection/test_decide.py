@@ -8,13 +8,14 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.zones import first_router
 
 from nearcast.model.read import read_config
-from nearcast.model.snapshot import compile_snapshot
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.selection.decide import Decision, Selector
+from nearcast.selection.decide import Selector
+from nearcast.selection.decision import Decision
 
-SNAPSHOT = compile_snapshot(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
+SNAPSHOT = first_router(read_config(Path(__file__).parents[3] / "examples" / "demo.toml"))
 SITE = SNAPSHOT.sites["movie"]
 IOWA, FRANKFURT, CHICAGO, NOWHERE = "203.0.113.7", "198.51.100.9", "192.0.2.5", "8.8.8.8"
 

@@ -12,11 +12,15 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.dns_client import DnsClient
+from nearcast.serve.dns_client import DnsClient, read_reply
 from nearcast.serve.dns_server import DnsListener, listen_dns
 from nearcast.serve.udp import listen_udp
 
@@ -95,7 +99,10 @@ def test_silence_is_a_fault_that_names_the_server(run_on: RunOn) -> None:
     run_on(scene())
 
 
-@pytest.mark.parametrize("wrong", ["id", "question", "case", "no reply", "noise", "empty"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["id", "question", "type", "class", "two questions", "case", "no reply", "opcode", "noise", "empty"],
+)
 def test_datagrams_that_do_not_match_are_as_if_they_had_not_come(run_on: RunOn, wrong: str) -> None:
     async def scene() -> None:
         def server(query: bytes, peer: Peer) -> bytes:
@@ -105,6 +112,14 @@ def test_datagrams_that_do_not_match_are_as_if_they_had_not_come(run_on: RunOn, 
                 fake.id ^= 1
             elif wrong == "question":
                 fake.question[0].name = dns.name.from_text("evil.test")
+            elif wrong == "type":
+                fake.question[0].rdtype = dns.rdatatype.AAAA
+            elif wrong == "class":
+                fake.question[0].rdclass = dns.rdataclass.CH
+            elif wrong == "two questions":
+                fake.question.append(dns.rrset.RRset(dns.name.from_text("b.test"), 1, 1))
+            elif wrong == "opcode":
+                fake.set_opcode(dns.opcode.STATUS)
             elif wrong == "case":
                 fake.question[0].name = dns.name.from_text(str(fake.question[0].name).swapcase())
             elif wrong == "no reply":
@@ -192,3 +207,149 @@ def test_a_server_that_hangs_up_is_a_fault(run_on: RunOn) -> None:
         server.close()
 
     run_on(scene())
+
+
+ADDRESS = ("www.movie.test.", 86400, "IN", "A", "192.0.2.66")
+SUBNET = ip_network("203.0.113.0/24")
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN])
+def test_a_reply_without_its_question_is_none(rcode: dns.rcode.Rcode) -> None:
+    query = dns.message.make_query("www.movie.test", "A")
+    reply = answer(query.to_wire(), rcode)
+    reply.answer.append(dns.rrset.from_text(*ADDRESS))
+    assert read_reply(reply.to_wire(), query)[0] is not None
+    reply.question.clear()
+    assert read_reply(reply.to_wire(), query)[0] is None
+
+
+@pytest.mark.parametrize(
+    "rcode", [dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED]
+)
+def test_only_who_could_not_read_the_question_may_leave_it_out(rcode: dns.rcode.Rcode) -> None:
+    query = dns.message.make_query("www.movie.test", "A")
+    reply = answer(query.to_wire(), rcode)
+    reply.question.clear()
+    assert read_reply(reply.to_wire(), query)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "ours"),
+    [
+        (("203.0.113.0", 24, 24), True),
+        (("203.0.113.0", 24, 0), True),
+        (("203.0.113.0", 24, 32), True),  # a scope is the server's to say
+        (("198.51.100.0", 24, 24), False),
+        (("203.0.113.0", 23, 24), False),
+        (("203.0.113.0", 25, 24), False),
+        (("203.0.112.0", 24, 24), False),
+        (("cb00:7100::", 24, 24), False),  # the same bits of another family
+        (("0.0.0.0", 0, 0), False),
+        (None, True),  # a server that does not look at subnets says nothing
+    ],
+)
+def test_an_answer_for_another_network_is_no_answer_to_us(
+    told: tuple[str, int, int] | None, ours: bool
+) -> None:
+    asked = dns.edns.ECSOption("203.0.113.0", 24)
+    query = dns.message.make_query("www.movie.test", "A", use_edns=0, options=[asked])
+    reply = answer(query.to_wire())
+    reply.use_edns(0, options=[] if told is None else [dns.edns.ECSOption(*told)])
+    assert (read_reply(reply.to_wire(), query)[0] is not None) == ours
+
+
+def test_an_answer_for_another_network_is_as_if_it_had_not_come(run_on: RunOn) -> None:
+    async def scene() -> None:
+        def server(query: bytes, peer: Peer) -> bytes:
+            reply, fake = answer(query), answer(query)
+            fake.use_edns(0, options=[dns.edns.ECSOption("198.51.100.0", 24, 24)])
+            fake.answer.append(dns.rrset.from_text(*ADDRESS))
+            listener.transport.sendto(fake.to_wire(), peer)
+            return reply.to_wire()
+
+        listener = await listen_udp(server, "127.0.0.1", 0)
+        asking = ("127.0.0.1", listener.port), "www.movie.test", "A"
+        assert not (await client().ask(*asking, client_subnet=SUBNET)).answer
+        await listener.drain(1)
+
+    run_on(scene())
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_server_that_lower_cases_is_asked_once_more_without_mixed_case(run_on: RunOn, tries: int) -> None:
+    async def scene() -> None:
+        seen: list[str] = []
+
+        def server(query: bytes, peer: Peer, stream: bool) -> bytes:
+            seen.append(str(dns.message.from_wire(query).question[0].name))
+            reply = answer(query)
+            reply.question[0].name = dns.name.from_text("www.long-movie.test")
+            return reply.to_wire()
+
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        reply = await client(mixed_case=True).ask(place(listener), "www.long-movie.test", "A", tries=tries)
+        assert reply.rcode() == dns.rcode.NOERROR
+        assert len(seen) == 2 and seen[0] != seen[1] == "www.long-movie.test."
+        await listener.drain(1)
+
+    run_on(scene())
+
+
+def test_the_case_of_the_name_is_nothing_to_us_over_tcp(run_on: RunOn) -> None:
+    async def scene() -> None:
+        def server(query: bytes, peer: Peer, stream: bool) -> bytes:
+            reply = answer(query)
+            reply.flags |= 0 if stream else dns.flags.TC
+            if stream:
+                reply.question[0].name = dns.name.from_text("www.long-movie.test")
+            return reply.to_wire()
+
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        reply = await client(mixed_case=True).ask(place(listener), "www.long-movie.test", "A")
+        assert not reply.flags & dns.flags.TC
+        await listener.drain(1)
+
+    run_on(scene())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_truncated_over_tcp_is_a_failure(run_on: RunOn, stream: bool) -> None:
+    async def scene() -> None:
+        def server(query: bytes, peer: Peer, over_tcp: bool) -> bytes:
+            reply = answer(query)
+            reply.flags |= dns.flags.TC | dns.flags.AA
+            return reply.to_wire()
+
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        with pytest.raises(UpstreamFault, match="sent a truncated answer over TCP"):
+            await client().ask(place(listener), "movie.test", "A", stream=stream)
+        await listener.drain(1)
+
+    run_on(scene())
+
+
+def test_something_else_than_the_answer_over_tcp_is_a_failure(run_on: RunOn) -> None:
+    async def scene() -> None:
+        def server(query: bytes, peer: Peer, stream: bool) -> bytes:
+            reply = answer(query)
+            reply.id ^= 1
+            return reply.to_wire()
+
+        listener = await listen_dns(server, "127.0.0.1", 0)
+        with pytest.raises(UpstreamFault, match="something else than an answer"):
+            await client().ask(place(listener), "movie.test", "A", stream=True)
+        await listener.drain(1)
+
+    run_on(scene())
+
+
+def test_a_reply_that_is_one_long_chain_of_pointers_is_not_read() -> None:
+    query = dns.message.make_query("www.movie.test", "A")
+    wire = query.to_wire()
+    for count, read in ((10, True), (8000, False)):
+        chain = len(wire) + 11
+        pointers = b"".join((0xC000 | at).to_bytes(2, "big") for at in range(chain, chain + 2 * count, 2))
+        record = b"\0\0\x0a\0\x01\0\0\0\0" + (len(pointers) + 2).to_bytes(2, "big") + b"\0\0" + pointers
+        at_the_end = (0xC000 | chain + 2 * count).to_bytes(2, "big") + b"\0\x0a\0\x01\0\0\0\0\0\0"
+        octets = wire[:2] + b"\x80\0\0\x01\0\x02\0\0\0\0" + wire[12:] + record + at_the_end
+        assert (read_reply(octets, query)[0] is not None) == read

@@ -18,7 +18,7 @@ import pytest
 from nearcast.model.faults import OperatorFault
 from nearcast.serve.supervisor import Notice, Supervisor, WorkerPlan
 from nearcast.serve.udp import listen_udp
-from nearcast.serve.worker import run_program
+from nearcast.serve.worker import restarts, run_program
 
 HERE = "127.0.0.1"
 
@@ -125,6 +125,24 @@ def test_a_worker_that_dies_by_itself_is_started_again_with_back_off(watched) ->
     play.until("up", "a", times=3)
 
 
+def test_a_worker_knows_how_often_it_died_before(watched) -> None:
+    async def start():
+        return await listen_udp(lambda octets, peer: str(restarts()).encode(), HERE, port)
+
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.bind((HERE, 0))
+        port = probe.getsockname()[1]
+    play = watched(WorkerPlan("a", lambda: run_program(start)))
+    play.supervisor.start("a")
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        for lives in (1, 2, 3):
+            pid = play.until("up", "a", times=lives).pid
+            client.sendto(b"?", (HERE, port))
+            assert client.recv(99) == b"%d" % (lives - 1)
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_a_killed_worker_stays_down_until_started(watched) -> None:
     play = watched(WorkerPlan("a", echo()), WorkerPlan("b", echo()))
     play.supervisor.start("a")
@@ -220,7 +238,7 @@ def say(*words):  # in one piece: several processes share the pipe
     os.write(1, (' '.join(map(str, words)) + '\\n').encode())
 
 from nearcast.serve.supervisor import WorkerPlan, supervise
-from nearcast.serve.worker import run_program
+from nearcast.serve.worker import restarts, run_program
 
 class Nothing:
     def __init__(self): self.aborted = asyncio.Event()

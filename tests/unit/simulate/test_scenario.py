@@ -178,7 +178,7 @@ def test_mistakes_of_the_configuration_are_among_them(tmp_path: Path) -> None:
     with pytest.raises(OperatorFault) as caught:
         read_scenario(path)
     paths = {mistake.path for mistake in caught.value.mistakes}
-    assert {"config: cdn.router", "seconds", "audiences", "config"} <= paths
+    assert {"config: routers", "config: lab", "seconds", "audiences", "config"} <= paths
 
 
 @pytest.mark.parametrize("text", ["", "seconds = 5"])

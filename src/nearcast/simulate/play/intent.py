@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from nearcast.model.config import Config
-from nearcast.model.snapshot import Server, compile_snapshot
+from nearcast.lab.config import Internet
+from nearcast.model.snapshot import Revision, Server, control_snapshot
 
 Network = IPv4Network | IPv6Network
 
@@ -33,6 +33,8 @@ class Intent:
     resolver: str
     dns_port: int
     http_port: int
+    """Where viewers find content."""
+    origin_port: int
     answer_ttl: float
     found_out: float
     """How long the router's probes take at most to find out that a server went away."""
@@ -43,23 +45,25 @@ class Intent:
     spill_load: float
 
 
-def intent_of(config: Config) -> Intent:
-    """What `config` wants."""
-    snapshot = compile_snapshot(config)
-    health, internet, first = config.health, config.internet, config.distributions[0]
+def intent_of(internet: Internet) -> Intent:
+    """What the configuration of `internet` wants."""
+    config, lab = internet.config, internet.lab
+    fleet = control_snapshot(Revision(1, config))
+    health, first = config.health, config.distributions[0]
     probe = health.probe_seconds + health.probe_timeout_seconds
-    site = snapshot.sites[first.name]
+    site = fleet.sites[first.name]
     shards = (f"s{number:02d}.{site.cdn_host}" for number in range(config.cdn.shards))
     return Intent(
-        servers=dict(snapshot.servers),
+        servers=dict(fleet.servers),
         own=tuple((network, pop.name) for pop in config.pops for network in pop.prefixes),
         host=first.hosts[0],
         site=first.name,
         names=(*first.hosts, site.cdn_host, *shards),
         stale_on_error=site.stale_if_error_seconds,
-        resolver=str(internet.resolver),
-        dns_port=internet.dns_port,
-        http_port=internet.http_port,
+        resolver=str(lab.resolver),
+        dns_port=lab.dns_port,
+        origin_port=lab.http_port,
+        http_port=config.ports.http,
         answer_ttl=config.cdn.answer_ttl_seconds,
         found_out=health.failures_until_down * probe,
         believed=health.successes_until_up * probe,

@@ -21,7 +21,6 @@ from itertools import chain
 
 from nearcast.assembly.roles import Role
 from nearcast.model.faults import UpstreamFault
-from nearcast.model.snapshot import compile_snapshot
 from nearcast.model.title import MANIFEST_HLS
 from nearcast.player.bandwidth import read_bandwidth
 from nearcast.player.session import Viewer
@@ -79,8 +78,7 @@ class Play:
         self.faults = faults
         self.outages = Outages(faults)
         self.roster = scenario.roster()
-        self.snapshot = compile_snapshot(scenario.config)
-        self.intent = intent_of(scenario.config)
+        self.intent = intent_of(scenario.internet)
         self.world = World(
             seed,
             shape=script.network.link_shape(),
@@ -100,7 +98,7 @@ class Play:
         self._coming = 0
         self._orders = len(script.purges) + len(script.versions)
         self._everywhere: list[Network] = [
-            network for each in scenario.config.places for network in each.prefixes
+            network for each in scenario.internet.config.places for network in each.prefixes
         ]
         self.checkers = [each(self) for each in checkers]
         self._ears = Ears(self, self.oracle, self.loop.time, self._is_of_interest, self.intent.dns_port)
@@ -169,7 +167,9 @@ class Play:
         self.tell("fell", record)
 
     def _is_of_interest(self, server: str, port: int) -> bool:
-        return port == self.intent.http_port and self.kind(server) in ("edge", "origin")
+        if server in self.intent.servers:
+            return port == self.intent.servers[server].http_port
+        return self.kind(server) == "origin" and port == self.intent.origin_port
 
     # --- the plot ---------------------------------------------------------------------------------
     def run(self) -> None:
@@ -181,7 +181,14 @@ class Play:
         disks = script.disks
         capacity = None if disks.capacity_megabytes is None else int(disks.capacity_megabytes * 1e6)
         disk = DiskShape(capacity, disks.latency_seconds)
-        place(self.world, self.snapshot, self.oracle, self._started, disk=disk, kinds=self.oracle.kinds())
+        place(
+            self.world,
+            self.scenario.internet,
+            self.oracle,
+            self._started,
+            disk=disk,
+            kinds=self.oracle.kinds(),
+        )
         self.world.host(OPERATOR, [OPERATOR_ADDRESS])
         self._send_askers()
         for member in self.roster.viewers:

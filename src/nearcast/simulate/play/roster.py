@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 
-from nearcast.assembly.roles import roles
-from nearcast.model.config import Config, IpAddress, IpNetwork
-from nearcast.model.snapshot import compile_snapshot
+from nearcast.lab.config import Internet
+from nearcast.lab.roles import internet_roles
+from nearcast.model.config import Config
 from nearcast.simulate.play.script import Audience
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 VIEWERS_FROM = int(IPv4Address("172.16.0.1"))
 EVERYBODY = "*"
@@ -33,10 +34,11 @@ class Member:
 
 
 class Roster:
-    """All members by name: the `programs` of `config` and the `viewers` of `audiences`."""
+    """All members by name: the `programs` of `internet` and the `viewers` of `audiences`."""
 
-    def __init__(self, config: Config, audiences: Iterable[Audience]) -> None:
-        self.members = {each.name: each for each in (*_programs(config), *_viewers(config, audiences))}
+    def __init__(self, internet: Internet, audiences: Iterable[Audience]) -> None:
+        viewers = _viewers(internet.config, audiences)
+        self.members = {each.name: each for each in (*_programs(internet), *viewers)}
         self.programs = [each for each in self.members.values() if each.audience is None]
         self.viewers = [each for each in self.members.values() if each.audience is not None]
         self._selected: dict[str, tuple[str, ...]] = {}
@@ -61,14 +63,14 @@ class Roster:
         )
 
 
-def _programs(config: Config) -> Iterator[Member]:
-    snapshot = compile_snapshot(config)
-    for role in roles(snapshot):
+def _programs(internet: Internet) -> Iterator[Member]:
+    pops = {server.name: server.pop for server in internet.config.content_servers}
+    places = {pop.name: pop.place for pop in internet.config.pops}
+    for role in internet_roles(internet):
         groups = {role.name, role.kind, EVERYBODY}
         if role.kind == "edge":
-            pop = snapshot.servers[role.name].pop
-            groups |= {pop, snapshot.pops[pop].place.name}
-        yield Member(role.name, role.kind, role.address, frozenset(groups))
+            groups |= {pops[role.name], places[pops[role.name]]}
+        yield Member(role.name, role.kind, role.addresses[0], frozenset(groups))
 
 
 def _viewers(config: Config, audiences: Iterable[Audience]) -> Iterator[Member]:

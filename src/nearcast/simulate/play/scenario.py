@@ -14,10 +14,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nearcast.lab.config import Internet, read_internet
 from nearcast.model.checks import listed
 from nearcast.model.config import Config
 from nearcast.model.faults import Mistake, OperatorFault
-from nearcast.model.read import counted, mistakes_in, parse_document, read_config, text_in
+from nearcast.model.read import counted, mistakes_in, parse_document, text_in
 from nearcast.player.bandwidth import parse_rate
 from nearcast.simulate.play.faults import FAULTS, Fault, read_faults
 from nearcast.simulate.play.placement import off_loopback
@@ -30,15 +31,15 @@ TIME_DIGITS = 3
 
 @dataclass(frozen=True)
 class Scenario:
-    """What `run_scenario` plays. `config` is off the loopback addresses and has no viewers of its own."""
+    """What `run_scenario` plays. `internet` is off the loopback addresses and has no viewers of its own."""
 
     name: str
     script: Script
-    config: Config
+    internet: Internet
     faults: tuple[Fault, ...] = ()
 
     def roster(self) -> Roster:
-        return Roster(self.config, self.script.audiences)
+        return Roster(self.internet, self.script.audiences)
 
     def schedule(self, seed: int) -> list[Fault]:
         """All faults of the play under `seed`: those written down, and those that the rates bring."""
@@ -86,7 +87,7 @@ def parse_scenario(text: str, path: Path) -> Scenario:
     mistakes: list[Mistake] = []
     faults: list[Fault] = []
     script: Script | None = None
-    config: Config | None = None
+    internet: Internet | None = None
     try:
         script = Script.model_validate(document)
     except ValidationError as fault:
@@ -102,27 +103,27 @@ def parse_scenario(text: str, path: Path) -> Scenario:
                 raise OperatorFault(
                     f"there is no file {where}; write its path relative to the scenario's file"
                 )
-            config = virtual(read_config(where))
+            internet = virtual(read_internet(where))
         except OperatorFault as fault:
             mistakes.append(Mistake("config", document["config"], fault.sentence))
             mistakes += [Mistake(f"config: {each.path}", each.value, each.remedy) for each in fault.mistakes]
-    if script is not None and config is not None:
-        mistakes += _between(script, config, faults)
-    if mistakes or script is None or config is None:
+    if script is not None and internet is not None:
+        mistakes += _between(script, internet, faults)
+    if mistakes or script is None or internet is None:
         raise OperatorFault(f"{path} has {counted(mistakes)}; nothing was run", mistakes)
-    return Scenario(path.stem, script, config, tuple(faults))
+    return Scenario(path.stem, script, internet, tuple(faults))
 
 
-def virtual(config: Config) -> Config:
-    """`config` as the virtual world takes it: off the loopback, and with no viewers but the audiences."""
-    moved = off_loopback(config)
-    return moved.model_copy(update={"internet": moved.internet.model_copy(update={"viewers": ()})})
+def virtual(internet: Internet) -> Internet:
+    """`internet` as the virtual world takes it: off the loopback, and with no viewers but the audiences."""
+    return off_loopback(internet).with_viewers(())
 
 
 # --- what no single field can know ------------------------------------------------------------------
-def _between(script: Script, config: Config, faults: list[Fault]) -> Iterator[Mistake]:
+def _between(script: Script, internet: Internet, faults: list[Fault]) -> Iterator[Mistake]:
+    config = internet.config
     yield from _audiences(script, config)
-    roster = Roster(config, script.audiences)
+    roster = Roster(internet, script.audiences)
     for index, link in enumerate(script.links):
         yield from _selector(roster, f"links.{index}.one", link.one)
         yield from _selector(roster, f"links.{index}.other", link.other)

@@ -172,6 +172,8 @@ class VirtualDisk:
         record: Callable[[str, str, int], None] = lambda operation, path, size: None,
     ) -> None:
         self.shape = shape or DiskShape()
+        self.block_bytes = 1  # files take no more than they have
+        self.mapped_max = 256
         self.crashes = 0
         self._dice = dice or random.Random(0)
         self._wait = wait

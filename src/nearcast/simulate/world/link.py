@@ -44,7 +44,7 @@ class LinkShape:
 LOOPBACK = LinkShape(latency_seconds=0.000_02)
 
 
-class Channel:
+class Direction:
     """One direction of a link, from one host to another."""
 
     __slots__ = (

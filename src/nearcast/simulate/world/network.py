@@ -21,7 +21,7 @@ from nearcast.simulate.world.addresses import (
 )
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.incarnation import Machine
-from nearcast.simulate.world.link import LOOPBACK, Channel, LinkShape
+from nearcast.simulate.world.link import LOOPBACK, Direction, LinkShape
 from nearcast.simulate.world.listener import VirtualListener
 from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.stream import TcpRules
@@ -43,7 +43,7 @@ class Network:
         self._seed = seed
         self.shape_between: Callable[[Machine, Machine], LinkShape] = lambda sender, receiver: shape
         self._by_address: dict[str, Machine] = {}
-        self._channels: dict[tuple[str, str], Channel] = {}
+        self._channels: dict[tuple[str, str], Direction] = {}
         self._connections = 0
         self._refusing: dict[tuple[str, int], int] = {}  # host and port (0 is all) to how often asked
         self._swallowing: dict[tuple[str, int], int] = {}
@@ -97,12 +97,12 @@ class Network:
         return self._connections
 
     # --- links ------------------------------------------------------------------------------------
-    def channel(self, sender: Machine, receiver: Machine) -> Channel:
+    def channel(self, sender: Machine, receiver: Machine) -> Direction:
         names = sender.name, receiver.name
         channel = self._channels.get(names)
         if channel is None:
             shape = LOOPBACK if sender is receiver else self.shape_between(sender, receiver)
-            channel = self._channels[names] = Channel(f"{names[0]}>{names[1]}", self._seed, shape)
+            channel = self._channels[names] = Direction(f"{names[0]}>{names[1]}", self._seed, shape)
         return channel
 
     def link(self, one: Machine, other: Machine, shape: LinkShape, back: LinkShape | None = None) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nearcast.simulate.world.incarnation import Incarnation
-from nearcast.simulate.world.link import Channel
+from nearcast.simulate.world.link import Direction
 from nearcast.simulate.world.loop import VirtualLoop
 
 TINY_PIECE_BYTES_MAX = 16
@@ -95,7 +95,7 @@ class Flow:
         self,
         loop: VirtualLoop,
         rules: TcpRules,
-        channels: tuple[Channel, Channel],
+        channels: tuple[Direction, Direction],
         sender: End,
         receiver: End,
     ) -> None:

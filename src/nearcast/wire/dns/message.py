@@ -12,10 +12,11 @@ is `None`, that is, silence.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from struct import Struct, error
 from typing import NamedTuple
 
+from nearcast.wire.addresses import IpAddress, IpNetwork
 from nearcast.wire.dns.codes import (
     AA,
     CD,
@@ -29,7 +30,7 @@ from nearcast.wire.dns.codes import (
     Rcode,
     Type,
 )
-from nearcast.wire.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, ROOT, NameFault, read_name
+from nearcast.wire.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, ROOT, NameFault, skip_name
 from nearcast.wire.dns.rrset import Piece
 
 UDP_BYTES_PLAIN = 512  # RFC 1035 4.2.1
@@ -64,14 +65,14 @@ class ClientSubnet(NamedTuple):
     address: bytes
 
     @property
-    def first(self) -> IPv4Address | IPv6Address:
+    def first(self) -> IpAddress:
         """The first address of the subnet."""
         if self.family == 2:
             return IPv6Address(self.address.ljust(16, b"\0"))
         return IPv4Address(self.address.ljust(4, b"\0"))
 
     @property
-    def network(self) -> IPv4Network | IPv6Network:
+    def network(self) -> IpNetwork:
         return ip_network((self.first, self.source))
 
     def option(self, scope: int) -> bytes:
@@ -153,14 +154,12 @@ def _read_edns(octets: bytes, at: int, before: int, additionals: int, question: 
     found: tuple[int, int, int, int] | None = None
     try:
         for position in range(before + additionals):
-            if octets[at] == 0:
-                owner, at = ROOT, at + 1
-            else:
-                owner, at = read_name(octets, at)
+            owner = at
+            at = at + 1 if octets[at] == 0 else skip_name(octets, at)
             rdtype, rdclass, ttl, length = _FIXED.unpack_from(octets, at)
             at += 10
             if rdtype == Type.OPT:
-                if found or position < before or owner != ROOT:  # RFC 6891 6.1.1
+                if found or position < before or octets[owner]:  # RFC 6891 6.1.1
                     raise DnsFault(Rcode.FORMERR, "a misplaced OPT record", question)
                 found = rdclass, ttl, at, at + length
             at += length

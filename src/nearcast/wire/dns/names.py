@@ -12,6 +12,7 @@ from collections.abc import Iterator
 ROOT = b"\0"
 NAME_BYTES_MAX = 255  # RFC 1035 2.3.4
 LABEL_BYTES_MAX = 63
+POINTERS_MAX = 16  # of one name; the bound that dnspython has since 2.9, for the same reason
 
 
 class NameFault(ValueError):
@@ -73,11 +74,13 @@ def read_name(octets: bytes, at: int) -> tuple[bytes, int]:
     """The name at `at` of a message, lower-case, and where what follows begins.
 
     Compression pointers (RFC 1035 4.1.4) may only lead backwards, each before the last, so that no
-    message makes us run in a circle.
+    message makes us run in a circle, and there are `POINTERS_MAX` of them at most, so that none makes
+    us walk through all of it for each of its names.
     """
     wire = bytearray()
     after = -1
     limit = at
+    pointers = 0
     try:
         while length := octets[at]:
             if length <= LABEL_BYTES_MAX:
@@ -89,6 +92,9 @@ def read_name(octets: bytes, at: int) -> tuple[bytes, int]:
                     after = at + 2
                 if target >= limit:
                     raise NameFault("a compression pointer leads forward")
+                pointers += 1
+                if pointers > POINTERS_MAX:
+                    raise NameFault("a name in too many pieces")
                 at = limit = target
             else:
                 raise NameFault("a label of a kind that nobody uses")  # RFC 6891 5
@@ -98,3 +104,25 @@ def read_name(octets: bytes, at: int) -> tuple[bytes, int]:
         raise NameFault("the message ends within a name") from None
     wire.append(0)
     return bytes(wire).lower(), at + 1 if after < 0 else after
+
+
+def skip_name(octets: bytes, at: int) -> int:
+    """Where what follows the name at `at` of a message begins; the name itself is of no interest.
+
+    A pointer ends the name as far as this place goes. It is checked, not followed.
+    """
+    start = at
+    try:
+        while length := octets[at]:
+            if length >= 0xC0:
+                if (length & 0x3F) << 8 | octets[at + 1] >= start:
+                    raise NameFault("a compression pointer leads forward")
+                return at + 2
+            if length > LABEL_BYTES_MAX:
+                raise NameFault("a label of a kind that nobody uses")  # RFC 6891 5
+            at += length + 1
+            if at - start >= NAME_BYTES_MAX:
+                raise NameFault("a name longer than 255 bytes")
+    except IndexError:
+        raise NameFault("the message ends within a name") from None
+    return at + 1

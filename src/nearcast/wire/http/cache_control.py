@@ -9,17 +9,21 @@ structured dictionary: when it is malformed or empty it does not exist (RFC 9213
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from nearcast.wire.http.structured import parse_dictionary
 
 SECONDS_MAX = 2**31  # larger lifetimes count as this one (RFC 9111 1.2.2)
 
+# Up to a comma outside quotes. Nothing follows the loops and no two ways lead through them, so that the
+# engine never goes back: one pass over the field, whatever it holds.
+_MEMBER = re.compile(r"(?:[^\",]|\"(?:[^\"\\]|\\.)*(?:\"|\\?\Z))*", re.DOTALL)
 _DIRECTIVE = re.compile(
     r"[ \t]*(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
-    r"(?:=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<token>[^\",]*)))?[ \t]*(?:,|$)"
+    r"(?:[ \t]*|=\"(?P<quoted>(?:[^\"\\]|\\.)*)\"[ \t]*|=(?P<token>[^\"]*))",
+    re.DOTALL,
 )
-_NEXT = re.compile(r"(?:[^\",]|\"(?:[^\"\\]|\\.?)*(?:\"|$))*(?:,|$)")  # up to a comma outside quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,10 @@ def parse_cache_control(text: str | None) -> CacheControl:
     if not text:
         return NOTHING_SAID
     found: dict[str, int | bool] = {}
-    at = 0
-    while at < len(text):
-        match = _DIRECTIVE.match(text, at)
-        if match is None:
-            step = _NEXT.match(text, at)
-            assert step is not None
-            at = max(step.end(), at + 1)
-            continue
-        at = match.end()
-        name = match["name"].lower()
-        if name not in _FIELDS or _FIELDS[name] in found:
+    for member in _members(text):
+        match = _DIRECTIVE.fullmatch(member)
+        name = "" if match is None else match["name"].lower()
+        if match is None or name not in _FIELDS or _FIELDS[name] in found:
             continue
         if name not in _LIFETIMES:
             found[_FIELDS[name]] = True
@@ -100,6 +97,16 @@ def parse_cdn_cache_control(text: str | None) -> CacheControl | None:
         elif name in _FRESHNESS:
             found[_FIELDS[name]] = 0
     return CacheControl(**found) if members else None  # type: ignore[arg-type]
+
+
+def _members(text: str) -> Iterator[str]:
+    """What stands between the commas; a comma in quotes is none."""
+    at = 0
+    while at < len(text):
+        member = _MEMBER.match(text, at)
+        assert member is not None
+        yield member[0]
+        at = member.end() + 1
 
 
 def _seconds(text: str) -> int | None:

@@ -18,7 +18,7 @@ def entity_tags(field: str) -> list[str]:
 
 def weakly_equal(one: str, other: str) -> bool:
     """Weak comparison (RFC 9110 8.8.3.2): W/ makes no difference."""
-    return one.removeprefix("W/") == other.removeprefix("W/")
+    return _opaque(one) == _opaque(other)
 
 
 def strongly_equal(one: str, other: str) -> bool:
@@ -46,10 +46,14 @@ def failed_precondition(
     reads = method in ("GET", "HEAD")
     if "if-none-match" in fields:
         field = fields["if-none-match"]
-        if field == "*" or (etag and any(weakly_equal(tag, etag) for tag in entity_tags(field))):
+        if field == "*" or (etag and _opaque(etag) in map(_opaque, entity_tags(field))):
             return 304 if reads else 412
     elif reads and "if-modified-since" in fields and since is not None:
         date = parse_date(fields["if-modified-since"], now)
         if date is not None and since <= date:
             return 304
     return None
+
+
+def _opaque(tag: str) -> str:
+    return tag.removeprefix("W/")

@@ -1,4 +1,4 @@
-"""The values of an HTTP/1.1 connection: a request's head, a response's head, and the peer's faults.
+"""The values of HTTP, whatever its version: a request's head, a response's head, and the peer's faults.
 
 Field names are lower-case `str`; a field that came several times is joined with ", " (RFC 9110 5.3),
 so that fields are a plain mapping. Bytes outside ASCII are decoded as latin-1 (RFC 9110 5.5).
@@ -7,9 +7,17 @@ so that fields are a plain mapping. Bytes outside ASCII are decoded as latin-1 (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Fields = Mapping[str, str]
+
+# Between two hops, not end to end (RFC 9110 7.6.1).
+HOP_BY_HOP = frozenset(
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
 
 
 class HttpFault(Exception):
@@ -21,15 +29,12 @@ class HttpFault(Exception):
         super().__init__(f"{status} {sentence}")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """Method, target in origin form (`/path?query`), and fields of one request."""
 
     method: str
     target: str
     fields: Fields
-    keep_alive: bool = True
-    minor_version: int = 1  # of HTTP/1
 
     @property
     def path(self) -> str:
@@ -47,10 +52,8 @@ class RequestHead:
         return name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """Status and fields of one response."""
 
     status: int
     fields: Fields
-    keep_alive: bool = True

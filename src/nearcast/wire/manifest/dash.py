@@ -15,23 +15,31 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import groupby
 from math import ceil, lcm
-from typing import Literal
-from urllib.parse import urljoin
+from typing import Literal, NamedTuple
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 from nearcast.wire.manifest.presentation import (
     MANIFEST_BYTES_MAX,
     SEGMENTS_MAX,
+    URL_CHARS_MAX,
     MalformedManifest,
     Presentation,
     Representation,
     SegmentReference,
+    Urls,
 )
 
 NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 INIT_TEMPLATE = "$RepresentationID$/init.mp4"
 MEDIA_TEMPLATE = "$RepresentationID$/$Number$.m4s"
+
+# What a level says counts again for every representation below it: bounded, so that reading a manifest
+# takes time and memory in proportion to its length.
+ELEMENTS_MAX = 3 * SEGMENTS_MAX
+REPRESENTATIONS_MAX = 1000
+ATTRIBUTE_CHARS_MAX = URL_CHARS_MAX
 
 TrackKind = Literal["video", "audio"]
 KINDS: dict[str, TrackKind] = {"video": "video", "audio": "audio"}
@@ -160,7 +168,8 @@ _PLACEHOLDER = re.compile(r"\$(?:(RepresentationID|Bandwidth|Number|Time)(?:%0(\
 def fill(
     template: str, representation: str, bandwidth: int, number: int | None = None, time: int | None = None
 ) -> str:
-    """Replace the placeholders of a `SegmentTemplate`; `$$` is a dollar sign."""
+    """Replace the placeholders of a `SegmentTemplate`; `$$` is a dollar sign. MalformedManifest when one
+    has no meaning, or when what comes out is too long for a URL."""
 
     def value(match: re.Match[str]) -> str:
         name, width = match.groups()
@@ -170,20 +179,39 @@ def fill(
             return representation
         chosen = {"Bandwidth": bandwidth, "Number": number, "Time": time}[name]
         if chosen is None:
-            raise MalformedManifest(f"${name}$ has no meaning in {template!r}")
+            raise MalformedManifest(f"${name}$ has no meaning in {template[:80]!r}")
         return f"{chosen:0{int(width or 1)}d}"
 
-    return _PLACEHOLDER.sub(value, template)
+    filled = _PLACEHOLDER.sub(value, template)
+    if len(filled) > URL_CHARS_MAX:
+        raise MalformedManifest(f"a URL of more than {URL_CHARS_MAX} characters")
+    return filled
 
 
 # ---------------------------------------------------------------- reading
 
 
-class _NoDoctype(ET.TreeBuilder):
-    """Entities can be defined only in a document type, which a manifest has no need of."""
+class _Level(NamedTuple):
+    """A Period, an AdaptationSet or a Representation, looked through once for all that inherit from it."""
 
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise MalformedManifest("a manifest with a document type is refused: it could hold entities")
+    element: ET.Element
+    base: str
+    template: ET.Element | None
+    timeline: list[ET.Element] | None  # the entries of the template's SegmentTimeline
+    channels: ET.Element | None
+
+
+def _level(element: ET.Element, above: str, urls: Urls) -> _Level:
+    """`above` is the base URL of the level around this one."""
+    template = element.find("SegmentTemplate")
+    timeline = None if template is None else template.find("SegmentTimeline")
+    return _Level(
+        element,
+        _base(element, above, urls),
+        template,
+        None if timeline is None else timeline.findall("S"),
+        element.find("AudioChannelConfiguration"),
+    )
 
 
 def parse(text: str | bytes, url: str) -> Presentation:
@@ -191,27 +219,29 @@ def parse(text: str | bytes, url: str) -> Presentation:
 
     Raises `MalformedManifest`.
     """
-    mpd = _parse_xml(text)
+    mpd, urls = _parse_xml(text), Urls()
     if mpd.tag != "MPD":
-        raise MalformedManifest(f"not a DASH manifest: its root is {mpd.tag!r}")
+        raise MalformedManifest(f"not a DASH manifest: its root is {mpd.tag[:80]!r}")
     if mpd.get("type", "static") != "static":
         raise MalformedManifest("a live manifest; only finished videos can be played")
     periods = mpd.findall("Period")
     if len(periods) != 1:
         raise MalformedManifest(f"{len(periods)} Periods; exactly one can be played")
-    period = periods[0]
-    declared = period.get("duration") or mpd.get("mediaPresentationDuration")
+    declared = periods[0].get("duration") or mpd.get("mediaPresentationDuration")
     seconds = _parse_duration(declared) if declared else None
-    base = _base(period, _base(mpd, url))
+    period = _level(periods[0], _base(mpd, url, urls), urls)
     representations: list[Representation] = []
-    for adaptation in period.findall("AdaptationSet"):
-        for each in adaptation.findall("Representation"):
-            if (kind := _kind(adaptation, each)) is not None:
-                room = SEGMENTS_MAX - sum(len(known.segments) for known in representations)
-                where = _base(each, _base(adaptation, base))
-                representations.append(
-                    _parse_representation((each, adaptation, period), kind, where, seconds, room)
-                )
+    room = SEGMENTS_MAX
+    for each in period.element.findall("AdaptationSet"):
+        adaptation = _level(each, period.base, urls)
+        for element in each.findall("Representation"):
+            if (kind := _kind(each, element)) is None:
+                continue
+            if len(representations) == REPRESENTATIONS_MAX:
+                raise MalformedManifest(f"more than {REPRESENTATIONS_MAX} representations")
+            levels = _level(element, adaptation.base, urls), adaptation, period
+            representations.append(_parse_representation(levels, kind, seconds, room, urls))
+            room -= len(representations[-1].segments)
     if not representations:
         raise MalformedManifest("no picture and no sound in the manifest")
     if seconds is None:
@@ -220,20 +250,54 @@ def parse(text: str | bytes, url: str) -> Presentation:
     return Presentation(seconds, tuple(representations))
 
 
+class _Tree:
+    """Builds the tree of a document, names without their prefixes.
+
+    Namespaces are left unread: with them, every element would carry a name as long as its namespace's.
+    Entities can be defined only in a document type, which a manifest has no need of.
+    """
+
+    def __init__(self) -> None:
+        self._builder = ET.TreeBuilder()
+        self._elements = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > ELEMENTS_MAX:
+            raise MalformedManifest(f"more than {ELEMENTS_MAX} elements")
+        if any(len(value) > ATTRIBUTE_CHARS_MAX for value in attributes.values()):
+            raise MalformedManifest(f"an attribute of more than {ATTRIBUTE_CHARS_MAX} characters")
+        self._builder.start(name.rpartition(":")[2], attributes)
+
+    def end(self, name: str) -> None:
+        self._builder.end(name.rpartition(":")[2])
+
+    def data(self, text: str) -> None:
+        self._builder.data(text)
+
+    def doctype(self, name: str, system: str | None, public: str | None, internal: bool) -> None:
+        raise MalformedManifest("a manifest with a document type is refused: it could hold entities")
+
+    def close(self) -> ET.Element:
+        return self._builder.close()
+
+
 def _parse_xml(text: str | bytes) -> ET.Element:
     if len(text) > MANIFEST_BYTES_MAX:
         raise MalformedManifest(f"a manifest of more than {MANIFEST_BYTES_MAX} bytes")
-    parser = ET.XMLParser(target=_NoDoctype())
+    tree, parser = _Tree(), expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = tree.start
+    parser.EndElementHandler = tree.end
+    parser.CharacterDataHandler = tree.data
+    parser.StartDoctypeDeclHandler = tree.doctype
     try:
-        parser.feed(text)
-        root = parser.close()
-    except (ET.ParseError, ValueError) as error:
-        raise (
-            error if isinstance(error, MalformedManifest) else MalformedManifest(f"not XML: {error}")
-        ) from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
+        parser.Parse(text, True)
+    except MalformedManifest:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
+        raise MalformedManifest(f"not XML: {error}") from None
+    return tree.close()
 
 
 def _kind(adaptation: ET.Element, representation: ET.Element) -> TrackKind | None:
@@ -245,45 +309,34 @@ def _kind(adaptation: ET.Element, representation: ET.Element) -> TrackKind | Non
     return None
 
 
-def _base(element: ET.Element, above: str) -> str:
+def _base(element: ET.Element, above: str, urls: Urls) -> str:
     inner = element.findtext("BaseURL")
-    return _join(above, inner.strip()) if inner else above
-
-
-def _join(base: str, url: str) -> str:
-    try:
-        return urljoin(base, url)
-    except ValueError as error:
-        raise MalformedManifest(f"{url!r} is not a URL: {error}") from None
+    return urls.join(above, inner.strip()) if inner else above
 
 
 def _parse_representation(
-    levels: tuple[ET.Element, ...], kind: TrackKind, base: str, seconds: Fraction | None, room: int
+    levels: tuple[_Level, ...], kind: TrackKind, seconds: Fraction | None, room: int, urls: Urls
 ) -> Representation:
     """`levels`: the Representation, its AdaptationSet and its Period. What one does not say, the next may."""
-    element = levels[0]
-    name = element.get("id", "")
-    bandwidth = _number(element, "bandwidth")
+    elements = [level.element for level in levels]
+    name = elements[0].get("id", "")
+    bandwidth = _number(elements[0], "bandwidth")
     if bandwidth is None:
-        raise MalformedManifest(f"Representation {name!r} has no bandwidth")
-    template = _Template(
-        [each for level in levels if (each := level.find("SegmentTemplate")) is not None], name
-    )
+        raise MalformedManifest(f"Representation {name[:80]!r} has no bandwidth")
+    template = _Template(levels, name)
     init = template.attribute("initialization")
-    channels = next(
-        (each for level in levels if (each := level.find("AudioChannelConfiguration")) is not None), None
-    )
+    channels = next((level.channels for level in levels if level.channels is not None), None)
     return Representation(
         id=name,
         kind=kind,
         bandwidth=bandwidth,
-        codecs=_inherited(levels, "codecs") or "",
-        init_url=_join(base, fill(init, name, bandwidth)) if init else None,
-        segments=template.segments(base, bandwidth, seconds, room),
-        width=_inherited_number(levels, "width"),
-        height=_inherited_number(levels, "height"),
-        frame_rate=_rate(_inherited(levels, "frameRate")),
-        sample_rate=_inherited_number(levels, "audioSamplingRate"),
+        codecs=_inherited(elements, "codecs") or "",
+        init_url=urls.join(levels[0].base, fill(init, name, bandwidth)) if init else None,
+        segments=template.segments(bandwidth, seconds, room, urls),
+        width=_inherited_number(elements, "width"),
+        height=_inherited_number(elements, "height"),
+        frame_rate=_rate(_inherited(elements, "frameRate")),
+        sample_rate=_inherited_number(elements, "audioSamplingRate"),
         channels=_number(channels, "value") if channels is not None and _is_count(channels) else None,
     )
 
@@ -291,23 +344,25 @@ def _parse_representation(
 class _Template:
     """The `SegmentTemplate`s of all levels seen as one, the innermost first (5.3.9.1)."""
 
-    def __init__(self, levels: list[ET.Element], name: str) -> None:
-        if not levels:
+    def __init__(self, levels: tuple[_Level, ...], name: str) -> None:
+        self._templates = [level.template for level in levels if level.template is not None]
+        if not self._templates:
             raise MalformedManifest(
-                f"Representation {name!r} has no SegmentTemplate; nothing else can be played"
+                f"Representation {name[:80]!r} has no SegmentTemplate; nothing else can be played"
             )
-        self._levels, self._name = levels, name
+        self._timeline = next((level.timeline for level in levels if level.timeline is not None), None)
+        self._base, self._name = levels[0].base, name
 
     def attribute(self, name: str) -> str | None:
-        return _inherited(self._levels, name)
+        return _inherited(self._templates, name)
 
     def segments(
-        self, base: str, bandwidth: int, seconds: Fraction | None, room: int
+        self, bandwidth: int, seconds: Fraction | None, room: int, urls: Urls
     ) -> tuple[SegmentReference, ...]:
         """All segments, of which there may be `room` at most."""
         media = self.attribute("media")
         if not media:
-            raise MalformedManifest(f"SegmentTemplate of {self._name!r} names no media")
+            raise MalformedManifest(f"SegmentTemplate of {self._name[:80]!r} names no media")
         timescale = self._number("timescale", 1)
         if timescale < 1:
             raise MalformedManifest(f"timescale {timescale}")
@@ -316,33 +371,30 @@ class _Template:
         for number, (time, duration) in enumerate(self._times(timescale, offset, seconds), start=first):
             if len(found) >= room:
                 raise MalformedManifest(f"more than {SEGMENTS_MAX} segments")
-            url = _join(base, fill(media, self._name, bandwidth, number, time))
+            url = urls.join(self._base, fill(media, self._name, bandwidth, number, time))
             found.append(
                 SegmentReference(url, Fraction(time - offset, timescale), Fraction(duration, timescale))
             )
         if not found:
-            raise MalformedManifest(f"no segment in {self._name!r}")
+            raise MalformedManifest(f"no segment in {self._name[:80]!r}")
         return tuple(found)
 
     def _times(self, timescale: int, offset: int, seconds: Fraction | None) -> Iterator[tuple[int, int]]:
         """Start and duration of each segment, in ticks."""
         end = None if seconds is None else offset + ceil(seconds * timescale)
-        timeline = next(
-            (each for level in self._levels if (each := level.find("SegmentTimeline")) is not None), None
-        )
-        if timeline is not None:
-            yield from _timeline(timeline.findall("S"), end)
+        if self._timeline is not None:
+            yield from _timeline(self._timeline, end)
             return
         duration = self._number("duration", 0)
         if duration < 1 or end is None:
-            raise MalformedManifest(f"neither a timeline nor durations in {self._name!r}")
+            raise MalformedManifest(f"neither a timeline nor durations in {self._name[:80]!r}")
         if end - offset > SEGMENTS_MAX * duration:
             raise MalformedManifest(f"more than {SEGMENTS_MAX} segments")
         for time in range(offset, end, duration):
             yield time, min(duration, end - time)
 
     def _number(self, name: str, default: int) -> int:
-        value = _inherited_number(self._levels, name)
+        value = _inherited_number(self._templates, name)
         return default if value is None else value
 
 
@@ -366,11 +418,11 @@ def _timeline(entries: list[ET.Element], end: int | None) -> Iterator[tuple[int,
             time += duration
 
 
-def _inherited(levels: tuple[ET.Element, ...] | list[ET.Element], name: str) -> str | None:
+def _inherited(levels: list[ET.Element], name: str) -> str | None:
     return next((value for level in levels if (value := level.get(name)) is not None), None)
 
 
-def _inherited_number(levels: tuple[ET.Element, ...] | list[ET.Element], name: str) -> int | None:
+def _inherited_number(levels: list[ET.Element], name: str) -> int | None:
     return next((value for level in levels if (value := _number(level, name)) is not None), None)
 
 

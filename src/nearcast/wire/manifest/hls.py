@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from urllib.parse import urljoin
 
 from nearcast.wire.manifest.presentation import (
     MANIFEST_BYTES_MAX,
@@ -22,6 +21,7 @@ from nearcast.wire.manifest.presentation import (
     Presentation,
     Representation,
     SegmentReference,
+    Urls,
 )
 
 AUDIO_GROUP = "sound"
@@ -94,15 +94,16 @@ def parse_master(text: str | bytes, url: str) -> Presentation:
 
     Raises `MalformedManifest`; also for a media playlist, which has no variants.
     """
+    urls = Urls()
     found: list[Representation] = []
     pending: dict[str, str] | None = None
     for line in _lines(text):
         if line.startswith("#EXT-X-MEDIA:"):
-            found += _rendition(_attributes(line), url)
+            found += _rendition(_attributes(line), url, urls)
         elif line.startswith("#EXT-X-STREAM-INF:"):
             pending = _attributes(line)
         elif not line.startswith("#") and pending is not None:
-            found.append(_variant(pending, line, url))
+            found.append(_variant(pending, line, url, urls))
             pending = None
         elif line.startswith("#EXTINF:"):
             raise MalformedManifest("a media playlist where a master playlist was expected")
@@ -116,6 +117,7 @@ def parse_media(text: str | bytes, url: str) -> tuple[str | None, tuple[SegmentR
 
     Raises `MalformedManifest`.
     """
+    urls = Urls()
     init_url: str | None = None
     segments: list[SegmentReference] = []
     start, seconds, ended = Fraction(0), None, False
@@ -123,7 +125,7 @@ def parse_media(text: str | bytes, url: str) -> tuple[str | None, tuple[SegmentR
         if line.startswith("#EXTINF:"):
             seconds = _decimal(line[8:].partition(",")[0])
         elif line.startswith("#EXT-X-MAP:"):
-            init_url = _map(_attributes(line), init_url, url)
+            init_url = _map(_attributes(line), init_url, url, urls)
         elif line.startswith("#EXT-X-ENDLIST"):
             ended = True
         elif line.startswith("#EXT-X-STREAM-INF:"):
@@ -135,7 +137,7 @@ def parse_media(text: str | bytes, url: str) -> tuple[str | None, tuple[SegmentR
                 raise MalformedManifest(f"the segment {line[:80]!r} has no duration")
             if len(segments) == SEGMENTS_MAX:
                 raise MalformedManifest(f"more than {SEGMENTS_MAX} segments")
-            segments.append(SegmentReference(_join(url, line), start, seconds))
+            segments.append(SegmentReference(urls.join(url, line), start, seconds))
             start, seconds = start + seconds, None
     if not ended:
         raise MalformedManifest("a live playlist; only finished videos can be played")
@@ -164,22 +166,24 @@ def _lines(text: str | bytes) -> Iterator[str]:
     return (line.strip() for line in lines[1:] if line.strip())
 
 
-_ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)=("[^"]*"|[^",]*)\s*(?:,|$)')
+# A value without quotes takes the blanks behind it along: only one way leads through an attribute.
+_ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)=(?:"([^"]*)"\s*|([^",]*))(?:,|\Z)')
 
 
 def _attributes(line: str) -> dict[str, str]:
     """An attribute list (4.2), quotes removed."""
-    rest, found = line.partition(":")[2], {}
-    while rest:
-        match = _ATTRIBUTE.match(rest)
+    at, found = line.index(":") + 1, {}
+    while at < len(line):
+        match = _ATTRIBUTE.match(line, at)
         if not match:
             raise MalformedManifest(f"not an attribute list: {line[:120]!r}")
-        found[match[1]] = match[2].strip('"')
-        rest = rest[match.end() :]
+        name, quoted, plain = match.groups()
+        found[name] = plain if quoted is None else quoted
+        at = match.end()
     return found
 
 
-def _rendition(attributes: dict[str, str], url: str) -> list[Representation]:
+def _rendition(attributes: dict[str, str], url: str, urls: Urls) -> list[Representation]:
     """`EXT-X-MEDIA`: a sound of its own. Without a URI it is part of the variants' segments."""
     uri = attributes.get("URI")
     if attributes.get("TYPE") != "AUDIO" or not uri:
@@ -191,13 +195,13 @@ def _rendition(attributes: dict[str, str], url: str) -> list[Representation]:
             kind="audio",
             bandwidth=0,  # HLS does not say; it is contained in the variants'
             codecs="",
-            playlist_url=_join(url, uri),
+            playlist_url=urls.join(url, uri),
             channels=int(channels) if re.fullmatch(r"[0-9]{1,3}", channels) else None,
         )
     ]
 
 
-def _variant(attributes: dict[str, str], uri: str, url: str) -> Representation:
+def _variant(attributes: dict[str, str], uri: str, url: str, urls: Urls) -> Representation:
     width, height = _resolution(attributes.get("RESOLUTION"))
     average, rate = attributes.get("AVERAGE-BANDWIDTH"), attributes.get("FRAME-RATE")
     if "BANDWIDTH" not in attributes:
@@ -207,7 +211,7 @@ def _variant(attributes: dict[str, str], uri: str, url: str) -> Representation:
         kind="video",
         bandwidth=_integer(attributes["BANDWIDTH"]),
         codecs=attributes.get("CODECS", ""),
-        playlist_url=_join(url, uri),
+        playlist_url=urls.join(url, uri),
         average_bandwidth=None if average is None else _integer(average),
         width=width,
         height=height,
@@ -215,10 +219,10 @@ def _variant(attributes: dict[str, str], uri: str, url: str) -> Representation:
     )
 
 
-def _map(attributes: dict[str, str], known: str | None, url: str) -> str:
+def _map(attributes: dict[str, str], known: str | None, url: str, urls: Urls) -> str:
     if "BYTERANGE" in attributes or "URI" not in attributes:
         raise MalformedManifest("an EXT-X-MAP that is not a whole file")
-    found = _join(url, attributes["URI"])
+    found = urls.join(url, attributes["URI"])
     if known not in (None, found):
         raise MalformedManifest("more than one EXT-X-MAP")
     return found
@@ -250,10 +254,3 @@ def _decimal(text: str) -> Fraction:
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,12})?", text.strip()):
         raise MalformedManifest(f"{text[:40]!r} is not a number of seconds")
     return Fraction(text.strip())
-
-
-def _join(base: str, url: str) -> str:
-    try:
-        return urljoin(base, url)
-    except ValueError as error:
-        raise MalformedManifest(f"{url[:80]!r} is not a URL: {error}") from None

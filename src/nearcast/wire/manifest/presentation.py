@@ -9,15 +9,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
+from urllib.parse import urljoin
 
 MANIFEST_BYTES_MAX = 16 * 1024 * 1024
 SEGMENTS_MAX = 100_000
 """In all representations of a manifest: ten hours in ten renditions have fewer. A few bytes that stand
 for more are an attack, and refused before they are expanded."""
 
+URL_CHARS_MAX = 8192
+URLS_CHARS_MAX = 64 * 1024 * 1024
+"""Of all URLs of a manifest together: relative ones are short, and what they become is not."""
+
 
 class MalformedManifest(ValueError):
     """The text is no manifest of a finished video that a player here could play; says what is wrong."""
+
+
+class Urls:
+    """Makes the URLs of one manifest absolute, within bounds for each and for all of them."""
+
+    def __init__(self) -> None:
+        self._chars = 0
+
+    def join(self, base: str, url: str) -> str:
+        """What `url` means in a text found at `base`. MalformedManifest when it means nothing."""
+        if len(url) > URL_CHARS_MAX:
+            raise MalformedManifest(f"a URL of more than {URL_CHARS_MAX} characters")
+        try:
+            joined = urljoin(base, url)
+        except ValueError as error:
+            raise MalformedManifest(f"{url[:80]!r} is not a URL: {error}") from None
+        self._chars += len(joined)
+        if len(joined) > URL_CHARS_MAX or self._chars > URLS_CHARS_MAX:
+            raise MalformedManifest("URLs that are too long, each or together")
+        return joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ class NamedServers(Checker):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._by_address = {each.address: each for each in stage.intent.servers.values()}
+        self._by_address = {
+            address: each for each in stage.intent.servers.values() for address in each.addresses
+        }
 
     def told(self, told: Told) -> None:
         if self.stage.kind(told.by) != "router":
@@ -33,12 +35,12 @@ class NamedServers(Checker):
         """The router has answered with `servers`, in this order."""
         raise NotImplementedError
 
-    def settled(self, *servers: str) -> bool:
+    def settled(self, router: str, *servers: str) -> bool:
         """The router has had the time to learn that these are in order, and so has whoever was down."""
         intent, now = self.stage.intent, self.stage.now
         since = now - intent.believed - intent.found_out - 2 * SLACK_SECONDS - 1.0
         free = self.stage.outages.free
-        return since > 0 and all(free("router", each, since=since, until=now) for each in servers)
+        return since > 0 and all(free(router, each, since=since, until=now) for each in servers)
 
 
 class NamesHealthy(NamedServers):
@@ -50,38 +52,41 @@ class NamesHealthy(NamedServers):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._patience = stage.intent.found_out + SLACK_SECONDS + 2 * SAMPLE_SECONDS
-        self._away_since: dict[str, float] = {}
+        self._away_since: dict[tuple[str, str], float] = {}  # router and server
         self._lives: dict[str, Incarnation] = {}
-        self._router: Incarnation | None = None
 
     def sampled(self) -> None:
         stage = self.stage
-        router = stage.host("router")
-        if not router.up or router.incarnation.frozen or router.incarnation is not self._router:
-            self._router = router.incarnation
-            self._away_since.clear()  # who does not probe cannot know
-            return
-        for name, server in stage.intent.servers.items():
-            if self._away(router, stage.host(name), server.admin_port):
-                self._away_since.setdefault(name, stage.now)
-            else:
-                self._away_since.pop(name, None)
+        routers = [stage.host(each) for each in stage.roster.select("router")]
+        same = {each: self._is_same(each) for each in (*routers, *map(stage.host, stage.intent.servers))}
+        for router in routers:
+            probes = same[router] and router.up and not router.incarnation.frozen
+            for name, server in stage.intent.servers.items():
+                host = stage.host(name)
+                if probes and self._away(router, host, server.admin_port, same[host]):
+                    self._away_since.setdefault((router.name, name), stage.now)
+                else:  # who does not probe cannot know
+                    self._away_since.pop((router.name, name), None)
+
+    def _is_same(self, host: Host) -> bool:
+        """Its program is the one that ran when we looked before."""
+        before = self._lives.get(host.name)
+        self._lives[host.name] = host.incarnation
+        return before is host.incarnation
 
     def named(self, told: Told, servers: list[Server]) -> None:
         for server in servers:
-            since = self._away_since.get(server.name)
+            since = self._away_since.get((told.by, server.name))
             if since is not None and told.at - since > self._patience:
                 self.broke(
                     f"{server.name} was named to {told.reply.subnet or told.to}, {told.at - since:.1f} s after it "
                     "went away."
                 )
 
-    def _away(self, router: Host, server: Host, port: int) -> bool:
+    def _away(self, router: Host, server: Host, port: int, same_life: bool) -> bool:
         """Whether the server cannot have answered a probe since the last sample. (Where only new connections
         fail, probes go on over the kept one.)"""
         network = self.stage.world.network
-        same_life = self._lives.get(server.name) is server.incarnation
-        self._lives[server.name] = server.incarnation
         now = self.stage.now
         replaced = any(
             fault.word == "impostor"
@@ -114,14 +119,18 @@ class SpreadOut(NamedServers):
                 f"{told.reply.name}, which share a rack."
             )
         elif len(servers) == 1 and self.stage.intent.addresses_max > 1:
-            family = ":" in servers[0].address
-            alike = [each for each in self.stage.intent.servers.values() if (":" in each.address) == family]
+            six = told.reply.rdtype == "AAAA"
+            alike = [
+                each
+                for each in self.stage.intent.servers.values()
+                if any((":" in address) == six for address in each.addresses)
+            ]
             others = [
                 each.name
                 for each in alike
-                if (each.pop, each.failure_domain) not in racks and self.settled(each.name)
+                if (each.pop, each.failure_domain) not in racks and self.settled(told.by, each.name)
             ]
-            if others and len(alike) == len(self.stage.intent.servers):
+            if others and len(alike) == len(self.stage.intent.servers):  # else the other may speak the other
                 self.broke(
                     f"{told.reply.name} was answered with {servers[0].name} alone; {others[0]} was there."
                 )
@@ -174,13 +183,13 @@ class OwnFirst(NamedServers):
         spill = intent.spill_load
         if own is not None and first != own:
             inside = [each.name for each in intent.servers.values() if each.pop == own]
-            if self.settled(*inside) and self._loads(own)[1] < SURELY_IDLE * spill:
+            if self.settled(told.by, *inside) and self._loads(own)[1] < SURELY_IDLE * spill:
                 self.broke(f"{subnet} was sent to {servers[0].name}, although {inside[0]} stands in its ISP.")
         elif self._loads(first)[0] > SURELY_BUSY * spill:
             pops = {each.pop for each in intent.servers.values()} - {first}
             for pop in sorted(pops):
                 names = [each.name for each in intent.servers.values() if each.pop == pop]
-                if self.settled(*names) and self._loads(pop)[1] < SURELY_IDLE * spill:
+                if self.settled(told.by, *names) and self._loads(pop)[1] < SURELY_IDLE * spill:
                     self.broke(
                         f"{subnet} was sent to {servers[0].name}, which is too busy; {names[0]} has room."
                     )

@@ -45,13 +45,13 @@ class Finishes(Checker):
     def _free_server(self, viewer: str, until: float) -> str | None:
         since = until - self._window
         free, roster = self.stage.outages.free, self.stage.roster
-        names = [*roster.select("root"), *roster.select("top"), *roster.select("provider"), "router"]
+        names = [name for kind in ("root", "top", "provider", "router") for name in roster.select(kind)]
         if not free(viewer, "resolver", since=since, until=until):
             return None
         if not all(free("resolver", name, since=since, until=until) for name in names):
             return None
         for server in roster.select("edge"):
-            ways = ((viewer, server, "origin"), ("router", server))
+            ways = [(viewer, server, "origin"), *((router, server) for router in roster.select("router"))]
             if all(free(*way, since=since, until=until) for way in ways):
                 return server
         return None

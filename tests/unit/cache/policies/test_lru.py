@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nearcast.cache.lru import Lru
+from nearcast.cache.policies.lru import Lru
 
 
 def test_the_victim_is_who_was_used_longest_ago() -> None:

@@ -10,10 +10,13 @@ from collections import OrderedDict
 
 
 class Lru:
-    """An `EvictionPolicy`."""
+    """An `EvictionPolicy` that admits everything."""
 
     def __init__(self) -> None:
         self._order: OrderedDict[str, None] = OrderedDict()  # the next victim first
+
+    def admits(self, key: str, size: int) -> bool:
+        return True
 
     def stored(self, key: str, size: int) -> None:
         self._order[key] = None
@@ -22,6 +25,9 @@ class Lru:
     def used(self, key: str) -> None:
         if key in self._order:
             self._order.move_to_end(key)
+
+    def evicted(self, key: str) -> None:
+        self._order.pop(key, None)
 
     def removed(self, key: str) -> None:
         self._order.pop(key, None)

@@ -1,0 +1,1 @@
+"""I name what should leave the store next: one policy, one file, all behind `cache.eviction`."""
