@@ -60,6 +60,7 @@ class Host(Machine):
         self._random: random.Random | None = None
         self._program: Program | None = None
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
+        self._failed: BaseException | None = None
         self._ending: asyncio.Task[object] | None = None
         self._clocks = [(0.0, EPOCH, 1.0)]  # from when, what it showed then, and its rate
         self.drains: Drains | None = None
@@ -95,7 +96,9 @@ class Host(Machine):
         return self._running
 
     def fallen(self) -> BaseException | None:
-        """What the program given to `start` has ended with, if it has."""
+        """What the program given to `start` has ended with, if it has, be it running again or not."""
+        if self._failed is not None:
+            return self._failed
         task = self._running
         return task.exception() if task is not None and task.done() and not task.cancelled() else None
 
@@ -190,6 +193,13 @@ class Host(Machine):
         """Have `program` run from the next restart on; returns what ran before."""
         before, self._program = self._program, program
         return before
+
+    def fail(self, fault: BaseException) -> None:
+        """End the program by a failed assertion, and start it again, as a worker's supervisor does."""
+        if self._program is not None:
+            self._failed = fault
+            if self.up:
+                self.restart()
 
     def hang(self, seconds: float) -> None:
         """Run nothing of the program for so long."""

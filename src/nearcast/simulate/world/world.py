@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeVar
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.incarnation import CURRENT
 from nearcast.simulate.world.link import LinkShape
 from nearcast.simulate.world.network import Network
 from nearcast.simulate.world.networked_loop import NetworkedLoop
@@ -131,3 +132,6 @@ class World:
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
         loop.default_exception_handler(context)
+        fault, machine = context.get("exception"), CURRENT.get(self.loop.home).host
+        if isinstance(fault, AssertionError) and isinstance(machine, Host):  # as `serve.worker` does
+            self.loop.world_at(self.loop.time(), machine.fail, fault)

@@ -47,7 +47,7 @@ class Fresh(Checker):
         if over <= grace or self._being_fetched(server, transfer.target):
             return
         since = transfer.asked - TROUBLE_SECONDS
-        troubled = not stage.outages.free(server, "origin", since=since, until=now)
+        troubled = not stage.outages.free(server, stage.origin_of(transfer.path), since=since, until=now)
         troubled = troubled or self._failed.get((server, transfer.target), -1.0) > since
         if troubled and over <= stage.intent.stale_on_error:
             return

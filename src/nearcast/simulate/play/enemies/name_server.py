@@ -10,26 +10,27 @@ from typing import Any
 import dns.exception
 import dns.message
 
-from nearcast.model.config import Config
+from nearcast.lab.config import Internet
+from nearcast.lab.zones import lab_zones
 from nearcast.router.authority import Authority
-from nearcast.router.zones import zones_by_server
 from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.enemies.lies import LIES, Question
+from nearcast.simulate.play.enemies.lure import LURE_ADDRESS
 from nearcast.simulate.world.host import Host
 
 HONEST_SECONDS = 0.001  # the honest reply comes this much later than the lie
 
 
 class LyingNameServer:
-    """Satisfies `Program` when called: serves the zones that `config` has on `address`, with lies."""
+    """Satisfies `Program` when called: serves the zones that `internet` has on `address`, with lies."""
 
-    def __init__(self, enemy: Enemy, config: Config, address: str, lure: str) -> None:
+    def __init__(self, enemy: Enemy, internet: Internet, address: str) -> None:
+        config = internet.config
         self._enemy = enemy
-        self._where = address, config.internet.dns_port
-        self._authority = Authority(zones_by_server(config)[address])
-        self._lure = lure
+        self._where = address, internet.lab.dns_port
+        self._authority = Authority(lab_zones(internet)[address])
         self._ways: Sequence[str] = enemy.tricks or tuple(LIES)
-        own = tuple(each.zone for each in config.internet.providers if str(each.address) == address)
+        own = tuple(each.zone for each in internet.lab.providers if str(each.address) == address)
         strangers = [host for each in config.distributions for host in each.hosts if not host.endswith(own)]
         strangers += [f"{each.name}.{config.cdn.zone}" for each in config.distributions]
         self._others = strangers
@@ -67,7 +68,7 @@ class LyingNameServer:
             query = dns.message.from_wire(octets)
         except dns.exception.DNSException:
             return [honest]
-        asked = Question(query, honest, self._lure, self._others, self._zones, dice, stream)
+        asked = Question(query, honest, LURE_ADDRESS, self._others, self._zones, dice, stream)
         return LIES[dice.choice(self._ways)](asked)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,7 @@ UNREAD_BYTES = 1024  # of a connection that is not read; then its window closes
 
 @dataclass(frozen=True, slots=True)
 class Prey:
-    """`servers` are content servers; `paths` what the sites have there; `large` the longest of them. `lured`
-    is told of a name that the resolver says is at the address `lure`."""
+    """`servers` are content servers; `paths` what the sites have there; `large` the longest of them."""
 
     servers: Sequence[str]
     port: int
@@ -25,8 +24,6 @@ class Prey:
     name_servers: Sequence[str]
     resolver: str
     dns_port: int
-    lure: str
-    lured: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import dns.edns
-import dns.exception
 import dns.message
 import dns.rdatatype
 
@@ -17,14 +15,11 @@ WAIT_SECONDS = 3.0
 
 
 async def questions(hand: Hand) -> None:
-    """Random names below the sites, and the sites themselves for clients from anywhere.
-
-    What the resolver says is looked at: an answer with the lure in it is told.
-    """
+    """Random names below the sites, and the sites themselves for clients from anywhere."""
     prey, dice = hand.prey, hand.dice
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Replies(hand), remote_addr=(prey.resolver, prey.dns_port)
+        asyncio.DatagramProtocol, remote_addr=(prey.resolver, prey.dns_port)
     )
     try:
         for _ in range(QUESTIONS):
@@ -40,18 +35,3 @@ async def questions(hand: Hand) -> None:
         await asyncio.sleep(WAIT_SECONDS)
     finally:
         transport.close()
-
-
-class _Replies(asyncio.DatagramProtocol):
-    def __init__(self, hand: Hand) -> None:
-        self._hand = hand
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        prey = self._hand.prey
-        try:
-            reply = dns.message.from_wire(data)
-        except dns.exception.DNSException:
-            return
-        for rrset in reply.answer:
-            if rrset.rdtype == dns.rdatatype.A and any(each.address == prey.lure for each in rrset):
-                prey.lured(rrset.name.to_text())
