@@ -1,8 +1,8 @@
 """Distributions of a play: there are always two, so that what one does to the other can be seen.
 
-A configuration that has one gets a second: another provider, with a name server and viewers of its own, and with
-other titles, on an origin of its own or as a guest on the first one's. Both have a page called `WHOSE` that says
-whose it is: the one name that they have in common.
+A configuration that has one gets a second: another provider, with a name server and viewers of its own, and
+with other titles, on an origin of its own or as a guest on the first one's. Both have a page called `WHOSE`
+that says whose it is: the one name that they have in common.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHOW = "show1"
 
 
 def with_second(script: Script, internet: Internet) -> tuple[Script, Internet]:
-    """`script` and `internet` with a second distribution and its viewers, unless there are several already."""
+    """`script` and `internet` with a second distribution and its viewers, unless there are several."""
     config, lab = internet.config, internet.lab
     if len(config.distributions) > 1:
         return script, internet

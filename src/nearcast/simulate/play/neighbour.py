@@ -1,4 +1,4 @@
-"""A neighbour: asks content servers for the one page that every distribution has, under each one's name in turn.
+"""A neighbour: asks content servers for the one page that every distribution has, under each one's name.
 
 An HTTP client of a dozen lines that shares nothing with the programs under test.
 """

@@ -38,6 +38,7 @@ from nearcast.simulate.play.observations import Account, Purged, Watched
 from nearcast.simulate.play.oracle import Oracle
 from nearcast.simulate.play.orders import ask_account, order_purge
 from nearcast.simulate.play.outages import FOREVER, Outages
+from nearcast.simulate.play.overheard.dns_ear import Told
 from nearcast.simulate.play.overheard.ears import Ears
 from nearcast.simulate.play.overheard.transfer import Transfer
 from nearcast.simulate.play.placement import origin_at, place
@@ -157,15 +158,17 @@ class Play:
             getattr(checker, what)(*seen)
 
     def _tell_of(self, site: str, what: str, *seen: object) -> None:
-        """Tell of something that belongs to a distribution: of one that is besieged only whom that concerns."""
+        """Tell of what belongs to a distribution: of one that is besieged only whom that concerns."""
         beset = self.is_beset(site)
         for checker in self.checkers:
             if checker.besieged or not beset:
                 getattr(checker, what)(*seen)
 
     def _tell_transfer(self, what: str, transfer: Transfer) -> None:
-        """What comes from outside the roster (enemies, the neighbour) is nobody's affair."""
-        if self.kind(transfer.client):
+        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by their
+        doing, is nobody's affair."""
+        astray = self.kind(transfer.server) == "origin" and transfer.server != self.origin_of(transfer.path)
+        if self.kind(transfer.client) and not astray:
             self._tell_of(self.distributions.site_of(transfer.path), what, transfer)
 
     # --- what is overheard ------------------------------------------------------------------------
@@ -179,11 +182,17 @@ class Play:
     def transferred(self, transfer: Transfer) -> None:
         self._tell_transfer("transferred", transfer)
 
-    def told(self, told: object) -> None:
-        self.tell("told", told)
+    def told(self, told: Told) -> None:
+        self._tell_of(self._speaker(told), "told", told)
 
-    def heard(self, told: object) -> None:
-        self.tell("heard", told)
+    def heard(self, told: Told) -> None:
+        self._tell_of(self._speaker(told), "heard", told)
+
+    def _speaker(self, told: Told) -> str:
+        """Whose name a DNS reply is about: the second's, or else the first's."""
+        second = self.distributions.sites[-1]
+        zones = self.distributions.providers(second)
+        return second if told.reply.name.endswith(tuple(zones)) else self.distributions.sites[0]
 
     def dials(self, host: str, address: str) -> None:
         self.tell("dials", host, address)

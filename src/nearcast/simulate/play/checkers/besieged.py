@@ -10,9 +10,10 @@ from nearcast.simulate.play.overheard.dns_ear import Told
 
 
 class NotLured(Checker):
-    """Looks at an address that only lying name servers give: nobody may turn there, and the resolver may give it
-    to nobody."""
+    """Looks at an address that only lying name servers give: nobody may turn there, and the resolver may give
+    it to nobody."""
 
+    besieged = True
     sentence = "No viewer is sent to an address that no honest name server gave."
 
     def dials(self, host: str, address: str) -> None:
@@ -37,8 +38,8 @@ class NotAnothers(Checker):
 
 
 class NotStopped(Finishes):
-    """Viewers of a distribution that nobody besieges, while another one's origin or name server is an enemy or
-    in trouble: for them as for everybody a path to content has to be enough (see `Finishes`)."""
+    """Viewers of a distribution that nobody besieges, while another one's origin or name server is an enemy
+    or in trouble: for them as for everybody a path to content has to be enough (see `Finishes`)."""
 
     sentence = "What happens to one distribution does not stop another."
 

@@ -19,8 +19,8 @@ LARGE_BYTES = 100_000
 
 
 class Invasion:
-    """All enemies of a play. `taken` are the hosts whose programs are enemies; `over` is when the last of them
-    has had enough (virtual seconds; 0 without enemies)."""
+    """All enemies of a play. `taken` are the hosts whose programs are enemies; `over` is when the last of
+    them has had enough (virtual seconds; 0 without enemies)."""
 
     def __init__(self, world: World, scenario: Scenario, oracle: Oracle) -> None:
         self._world = world
@@ -61,6 +61,9 @@ class Invasion:
 
     def _prey(self) -> Prey:
         config, lab = self._internet.config, self._internet.lab
+        # On one origin, nobody could tell for whose sake it is asked.
+        apart = bool(self._distributions.further_origins())
+        sites = config.distributions if apart else config.distributions[:1]
         contents = {
             f"/{name}": len(edition.octets)
             for name in self._oracle.content_names()
@@ -69,7 +72,7 @@ class Invasion:
         return Prey(
             servers=[str(each.addresses[0]) for each in config.content_servers],
             port=config.ports.http,
-            sites=[host for each in config.distributions for host in each.hosts],
+            sites=[host for each in sites for host in each.hosts],
             server_hosts=[f"{each.name}.{config.cdn.zone}" for each in config.content_servers],
             paths=list(contents),
             large=[path for path, size in contents.items() if size >= LARGE_BYTES] or list(contents),

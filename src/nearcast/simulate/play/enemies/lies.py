@@ -133,8 +133,8 @@ def foreign_records(asked: Question) -> list[bytes]:
     reply = asked.reply()
     stranger, zone = asked.dice.choice(asked.others), asked.dice.choice(asked.zones)
     poison = _address(stranger, asked.lure)
-    host = f"ns.evil.{zone}" if zone != "." else "ns.evil."
-    ns = dns.rrset.from_text(zone, TTL_SECONDS, dns.rdataclass.IN, dns.rdatatype.NS, host)
+    host = f"ns.evil.{zone}".rstrip(".") + "."
+    ns = dns.rrset.from_text(dns.name.from_text(zone), TTL_SECONDS, dns.rdataclass.IN, dns.rdatatype.NS, host)
     section = asked.dice.choice([reply.answer, reply.authority, reply.additional])
     section.append(poison)
     reply.authority.append(ns)
