@@ -138,6 +138,9 @@ def _between(script: Script, internet: Internet, faults: list[Fault]) -> Iterato
     for index, fault in enumerate(faults):
         for member in HOSTS:
             host = getattr(fault, member, None)
+            if script.swarm and host in roster.select("edge"):
+                remedy = "strike by `rates`: in a swarm nobody knows which content servers there are"
+                yield Mistake(f"faults[{index}].{member}", host, remedy)
             if host is not None and host not in roster.members:
                 names = listed(each.name for each in roster.programs)
                 remedy = f"name one host: {names}, or a viewer such as {roster.viewers[0].name}"
