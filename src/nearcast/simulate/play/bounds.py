@@ -1,7 +1,7 @@
 """Bounds inside programs, drawn small so that the branches behind them run.
 
-They are constants and defaults of the programs today; this is the one place that changes them, for the time of
-one play. A bound that is not where it is said to be is an error: whoever moves it must say so here.
+They are constants and defaults of the programs today; this is the one place that changes them, for the time
+of one play. A bound that is not where it is said to be is an error: whoever moves it must say so here.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def _set_default(function: Any, name: str, value: Any) -> Any:
         before, keywords[name] = keywords[name], value
         return before
     defaults = [
-        each for each in inspect.signature(function).parameters.values()
+        each
+        for each in inspect.signature(function).parameters.values()
         if each.default is not inspect.Parameter.empty and each.kind is each.POSITIONAL_OR_KEYWORD
     ]
     names = [each.name for each in defaults]

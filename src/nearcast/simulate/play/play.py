@@ -192,7 +192,7 @@ class Play:
         """Whose name a DNS reply is about: the second's, or else the first's."""
         second = self.distributions.sites[-1]
         zones = self.distributions.providers(second)
-        return second if told.reply.name.endswith(tuple(zones)) else self.distributions.sites[0]
+        return second if told.reply.name.rstrip(".").endswith(tuple(zones)) else self.distributions.sites[0]
 
     def dials(self, host: str, address: str) -> None:
         self.tell("dials", host, address)

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 from nearcast.lab.config import Internet
-from nearcast.model.config import Config, ContentServer, Pop
+from nearcast.model.config import Config, ContentServer, Noun, Pop
 from nearcast.simulate.play.scenario import Scenario
 from nearcast.simulate.play.script import Script
 
@@ -37,7 +37,7 @@ NETWORK = {
 }
 AUDIENCE = {"count": (1, 2, 3), "viewings": (1, 2), "realtime": (True, False)}
 
-N = TypeVar("N", bound=Any)
+N = TypeVar("N", bound=Noun)
 
 
 def drawn(scenario: Scenario, seed: int) -> Scenario:

@@ -11,9 +11,9 @@ SLACK_SECONDS = 3.0
 
 
 class NotFrozen(Checker):
-    """Looks at what content servers give whose clocks were set: what the origin has replaced is given no longer
-    than one lifetime after that and after the clock was set, as long as the way to the origin is free all the
-    time. (A clock that runs slow stretches the bound.)"""
+    """Looks at what content servers give whose clocks were set: what the origin has replaced is given no
+    longer than one lifetime after that and after the clock was set, as long as the way to the origin is free
+    all the time. (A clock that runs slow stretches the bound.)"""
 
     sentence = "A clock that is set freezes nothing."
 
