@@ -179,6 +179,34 @@ def test_a_host_that_was_paused_runs_its_late_timers_before_it_reads_what_waits_
     assert _order_after("pause") == ["timer", "what the timer wanted", "bytes"]
 
 
+def test_a_failed_assertion_ends_the_program_and_is_told() -> None:
+    """As `serve.worker` and its supervisor do on a real machine."""
+    lives = 0
+
+    async def program(host: Host) -> None:
+        nonlocal lives
+        lives += 1
+        life = lives
+
+        def look() -> None:
+            told.append((life, host.clock()))
+            assert life > 1, "state is wrong"
+
+        asyncio.get_running_loop().call_later(1, look)
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        host.start(program)
+        await asyncio.sleep(10)
+
+    told: list[tuple[int, float]] = []
+    world = World(1)
+    host = world.host("a")
+    world.run(main())
+    assert [life for life, _ in told] == [1, 2]
+    assert str(host.fallen()).startswith("state is wrong")
+
+
 def test_a_hang_delays_everything_of_its_host_and_keeps_the_order() -> None:
     async def main() -> list[Any]:
         ran: list[Any] = []

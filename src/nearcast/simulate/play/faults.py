@@ -118,19 +118,21 @@ class Drain(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class Impostor(Fault):
-    """Another program takes over a host's ports and greets whoever asks; after `seconds` all is as before."""
+    """Another program has a host's port and greets whoever asks, alone; after `seconds` all is as before."""
 
     word = "impostor"
     host: str
+    port: int
     seconds: float
 
     def happen(self, world: World) -> None:
         host = world.named(self.host)
-        before = host.replace(impostor(host.incarnation.ports.tcp.ports()))
+        greeter = impostor(self.port)
+        host.stand_in(greeter)
         host.restart()
 
         def over() -> None:
-            host.replace(before)
+            host.stand_back(greeter)
             host.restart()
 
         _later(world, self.seconds, over)

@@ -1,9 +1,8 @@
-"""Another program on a host's ports: a machine set up anew, whose default web server greets everybody."""
+"""Another program on a host's port: a machine set up anew, whose default web server greets everybody."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from nearcast.simulate.world.host import Host, Program
 
@@ -29,13 +28,12 @@ class Greeter(asyncio.Protocol):
             self._transport.write(GREETING)
 
 
-def impostor(ports: Sequence[int]) -> Program:
-    """A program that greets on `ports` of whatever host it runs on."""
+def impostor(port: int) -> Program:
+    """A program that greets on `port` of whatever host it runs on, and does nothing else."""
 
     async def program(host: Host) -> None:
         loop = asyncio.get_running_loop()
-        for port in ports:
-            await loop.create_server(Greeter, host.addresses[0], port)
+        await loop.create_server(Greeter, host.addresses[0], port)
         await loop.create_future()  # it ends with its incarnation
 
     return program

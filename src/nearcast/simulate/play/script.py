@@ -1,4 +1,4 @@
-"""What a scenario file says: the play before it is roster.
+"""What a scenario file says: the play before anybody is on a host.
 
 Each option is declared once, here: name, type, unit, bounds, default, one sentence. Unknown keys are
 refused. What no single field can know (a host that does not exist, a place without client networks) is

@@ -59,6 +59,7 @@ class Host(Machine):
         self._disk: VirtualDisk | None = None
         self._random: random.Random | None = None
         self._program: Program | None = None
+        self._stand_ins: list[Program] = []
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
         self._failed: BaseException | None = None
         self._ending: asyncio.Task[object] | None = None
@@ -92,6 +93,9 @@ class Host(Machine):
     def start(self, program: Program) -> asyncio.Task[object]:
         """Run `program(host)` now and after every restart."""
         self._program = program
+        return self._run(program)
+
+    def _run(self, program: Program) -> asyncio.Task[object]:
         self._running = self.spawn(program(self), name=f"{self.name} program")
         return self._running
 
@@ -170,8 +174,9 @@ class Host(Machine):
             self.kill()
         self.up = True
         self._history.add((self._loop.time(), "restart", self.name))
-        if self._program is not None:
-            self.start(self._program)
+        program = self._stand_ins[-1] if self._stand_ins else self._program
+        if program is not None:
+            self._run(program)
 
     def drain(self, seconds: float) -> None:
         """Ask the program to end within `seconds`; it is gone when it has, or is killed a second later."""
@@ -189,10 +194,12 @@ class Host(Machine):
         self._ending.add_done_callback(lambda _: self._loop.world_at(self._loop.time(), gone))
         self._loop.world_at(self._loop.time() + seconds + DRAIN_SLACK_SECONDS, gone)
 
-    def replace(self, program: Program | None) -> Program | None:
-        """Have `program` run from the next restart on; returns what ran before."""
-        before, self._program = self._program, program
-        return before
+    def stand_in(self, program: Program) -> None:
+        """Have `program` run in the place of the host's own from the next restart on, until `stand_back`."""
+        self._stand_ins.append(program)
+
+    def stand_back(self, program: Program) -> None:
+        self._stand_ins.remove(program)
 
     def fail(self, fault: BaseException) -> None:
         """End the program by a failed assertion, and start it again, as a worker's supervisor does."""

@@ -234,9 +234,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
-                self.call_exception_handler(
-                    {"message": f"Exception in callback {call}", "exception": exc, "handle": call}
-                )
+                self._let_fall(owner, f"Exception in callback {call}", exc)
             if self._lag:
                 self._lag = 0.0
         self._turns += 1
@@ -255,8 +253,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self.call_exception_handler({"message": f"Exception in {callback}", "exception": exc})
+            self._let_fall(incarnation, f"Exception in {callback}", exc)
         self._lag = 0.0
+
+    def _let_fall(self, owner: Owner, message: str, exc: BaseException) -> None:
+        self.call_exception_handler({"message": message, "exception": exc, "owner": owner})
 
     def _interleave_hosts(self, generator: random.Random) -> None:
         queues: dict[Owner | None, deque[Call]] = {}

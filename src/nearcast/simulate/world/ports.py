@@ -55,10 +55,6 @@ class Table:
             exact = [binding for binding in there if binding.address == wildcard]
         return exact[spread % len(exact)].bound if exact else None
 
-    def ports(self) -> list[int]:
-        """Every port that something is bound to."""
-        return sorted(self._by_port)
-
     def ephemeral(self) -> int:
         """The next free port of the ephemeral range."""
         for _ in range(EPHEMERAL_LAST - EPHEMERAL_FIRST + 1):

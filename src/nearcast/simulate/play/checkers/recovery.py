@@ -62,7 +62,8 @@ class AccountsRight(Checker):
         host = self.stage.host(account.server)
         sizes = host.disk.sizes()
         files = sum(path.startswith(OBJECTS) for path in sizes)
-        total = sum(sizes.values())
+        block = host.disk.block_bytes
+        total = sum(-(-size // block) * block for size in sizes.values())
         failed = any(
             fault.disk and getattr(fault, "host", "") == account.server for fault in self.stage.faults
         )
