@@ -1,6 +1,6 @@
 """Bounds inside programs, drawn small so that the branches behind them run.
 
-They are constants and defaults of the programs today; this is the one place that changes them, for the time
+What an operator may set is drawn with the configuration (`swarm`). These are constants of the programs; this is the one place that changes them, for the time
 of one play. A bound that is not where it is said to be is an error: whoever moves it must say so here.
 """
 
@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 BOUNDS: Mapping[str, Sequence[int]] = {
-    "nearcast.edge.stream:WINDOW_BYTES": (64 * 1024, 256 * 1024, 1024 * 1024),
+    "nearcast.edge.stream:WINDOW_BYTES": (16 * 1024, 128 * 1024),
     "nearcast.edge.stream:RECENT_BYTES": (1, 64 * 1024, 256 * 1024),
     "nearcast.edge.stream:PIECE_BYTES": (10_000, 256 * 1024),
     "nearcast.cache.body:PIECE_BYTES": (10_000, 256 * 1024),
     "nearcast.cache.bodies_at_hand:SMALL_BYTES_MAX": (1, 2000, 64 * 1024),
-    "nearcast.edge.fills:FILLS_MAX": (64, 1024),
     "nearcast.serve.dns_server:WAITING_MAX": (1, 4, 64),
     "nearcast.serve.http_connection:TURN_ANSWERS_MAX": (1, 2, 16),
     "nearcast.router.selected:REMEMBERED_MAX": (4, 65_536),

@@ -428,7 +428,9 @@ class Play:
         self._orders -= 1
 
     async def _purge_one(self, purge: Purge, name: str) -> None:
-        queries = dict.fromkeys(("", *(f"?{each.query}" for each in self.scenario.script.audiences if each.query)))
+        queries = dict.fromkeys(
+            ("", *(f"?{each.query}" for each in self.scenario.script.audiences if each.query))
+        )
         contents = self.oracle.content_names(purge.title)
         targets = [f"/{each}{query}" for each in contents for query in queries] if purge.title else None
         purged = Purged(name, purge.title, self.now)

@@ -26,6 +26,16 @@ SERVERS_MAX = 3  # of one PoP
 CDN = {"answer_ttl_seconds": (1, 4, 30), "answer_addresses_max": (1, 2, 3), "shards": (1, 8, 32)}
 HEALTH = {"probe_seconds": (0.25, 0.5, 1.0), "failures_until_down": (1, 2, 3), "successes_until_up": (1, 2)}
 SERVER = {"cache_megabytes": (1, 3, 20, 1024), "capacity_megabits_per_second": (50.0, 200.0, 1000.0)}
+SERVING = {
+    "fills_max": (16, 64, 1024),
+    "requests_per_connection_max": (3, 30, 100_000),
+    "connections_max": (500, 10_000),
+    "connections_per_client_max": (100, 2_500),
+    "write_buffer_bytes": (4096, 65_536, 262_144),
+    "unstored_bytes_max": (4_194_304, 268_435_456),
+    "eviction": ("lru", "s3-fifo"),
+    "sync": (False, True),
+}
 FILMS = {"seconds": (6, 12, 20), "segment_seconds": (2, 4), "scale": (0.02, 0.1), "manifest_seconds": (2, 10)}
 NETWORK = {
     "latency_seconds": (0.001, 0.02, 0.1),
@@ -67,6 +77,7 @@ def _cdn(config: Config, dice: random.Random) -> Config:
             "content_servers": tuple(addressed),
             "cdn": _with(config.cdn, CDN, dice),
             "health": _with(config.health, HEALTH, dice),
+            "serving": _with(config.serving, SERVING, dice),
         }
     )
 
