@@ -146,10 +146,10 @@ def test_3_the_router_chooses_by_the_clients_network(packaged: RealStage, transp
 def test_4_the_answer_is_kept_for_this_network_and_its_ttl_counts_down(
     packaged: RealStage, transport: str
 ) -> None:
-    resolver, router = packaged.internet.lab.resolver, packaged.internet.config.routers[0].addresses[0]
+    resolver = packaged.internet.lab.resolver
 
     async def decided() -> int:
-        return len(await packaged.audience.admin(str(router), "/decisions"))
+        return len(await packaged.audience.admin(packaged.audience.router_admin, "/decisions"))
 
     async def story() -> None:
         first = await dig(packaged, resolver, transport, f"+subnet={IOWA}", NAME)

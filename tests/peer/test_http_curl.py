@@ -87,7 +87,7 @@ def test_one_connection_for_many_requests(tmp_path: Path) -> None:
     async def scene(url: str, origin: Origin) -> None:
         printed = await curl("-w", "%{num_connects} ", *[f"{url}/small.json"] * 5)
         assert printed == "{}1 {}0 {}0 {}0 {}0 "
-        assert origin.listener.accepted_total == 1
+        assert origin.listener.counters.accepted_total == 1
 
     with_origin(tmp_path, scene)
 

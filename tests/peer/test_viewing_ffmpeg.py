@@ -82,7 +82,9 @@ def test_ffmpeg_follows_the_router_to_the_server_that_is_near(packaged: RealStag
         """Who was asked for content while these were played."""
         before = await requests()
         for path in paths:
-            url = f"http://{config.cdn.router}:{config.internet.http_port}/clock/{path}?client=203.0.113.7"
+            url = (
+                f"http://{config.routers[0].addresses[0]}:{config.ports.http}/clock/{path}?client=203.0.113.7"
+            )
             await decodes_whole(url, heights_in(path))
         after = await requests()
         return {packaged.fleet.servers[name].pop for name in after if after[name] > before[name]}

@@ -103,8 +103,8 @@ def test_ipv6_that_is_not_there_is_told_with_path_and_remedy(
     demo = str(NEARCAST), "demo", "--once", "--config", str(config)
     finished = run(*without_ipv6, *demo, temporary=temporary)
     assert finished.returncode == 2
-    assert "content_servers.5.address = '::1': this machine has no IPv6; use" in finished.stderr
-    assert "internet.origin = '2001:db8::1': this machine has no such IPv6 address; add" in finished.stderr
+    assert "content_servers.5.addresses.0 = '::1': this machine has no IPv6; use" in finished.stderr
+    assert "lab.origin = '2001:db8::1': this machine has no such IPv6 address; add" in finished.stderr
     assert "Traceback" not in finished.stderr and list(temporary.iterdir()) == []
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nearcast.cache.body import MappedBody
 from nearcast.cache.freshness import Freshness
+from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.message import Fields
 
 
@@ -18,6 +19,24 @@ class ObjectHead:
     fields: Fields  # of the origin's answer, without those of the connection
     stored_at: float  # when the answer came, or was last confirmed by a 304
     freshness: Freshness
+    _block: FieldBlock | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def block(self) -> FieldBlock:
+        """The fields as they are sent: checked and written out with the first answer, then only looked up.
+
+        ValueError on a field that is none.
+        """
+        block = self._block
+        if block is None:
+            block = FieldBlock(self.fields)
+            object.__setattr__(self, "_block", block)
+        return block
+
+    @property
+    def written_out(self) -> bool:
+        """`block` has been asked for before."""
+        return self._block is not None
 
     def ttl(self, now: float) -> float:
         """Seconds of freshness left at `now`; negative: stale since."""

@@ -55,7 +55,14 @@ class Found(NamedTuple):
 
 def encode_start(head: ObjectHead) -> bytes:
     """What comes before the body."""
-    octets = json.dumps(asdict(head), separators=(",", ":")).encode()
+    plain = {
+        "key": head.key,
+        "status": head.status,
+        "fields": dict(head.fields),
+        "stored_at": head.stored_at,
+        "freshness": asdict(head.freshness),
+    }
+    octets = json.dumps(plain, separators=(",", ":")).encode()
     return _START.pack(MAGIC, len(octets)) + octets
 
 

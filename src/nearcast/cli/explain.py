@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +15,7 @@ from nearcast.model.faults import OperatorFault, UpstreamFault
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.loop import run
 from nearcast.wire.addresses import authority_text
+from nearcast.wire.json_text import read_json
 
 ANSWER_BYTES_MAX = 1024 * 1024
 
@@ -72,7 +72,10 @@ async def ask_router(router: tuple[str, int], host: str, client: str) -> dict[st
             answer = await incoming.read(ANSWER_BYTES_MAX)
             if incoming.head.status != 200:
                 raise OperatorFault(answer.decode(errors="replace").strip())
-            decision: dict[str, Any] = json.loads(answer)
+            try:
+                decision: dict[str, Any] = read_json(answer)
+            except ValueError as fault:
+                raise OperatorFault(f"the router's answer is no decision: {fault}") from None
             return decision
     finally:
         await http.close()

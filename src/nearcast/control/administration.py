@@ -16,6 +16,7 @@ from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import ControlSnapshot, Server
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.wire.addresses import IpAddress, authority_text
+from nearcast.wire.json_text import read_json
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
@@ -96,7 +97,7 @@ class Administration:
         try:
             async with client.request(method, (address, port), target, fields, body) as incoming:
                 octets = await incoming.read(ANSWER_BYTES_MAX)
-                return AdminReply(incoming.head.status, json.loads(octets) if octets else {})
+                return AdminReply(incoming.head.status, read_json(octets) if octets else {})
         except UpstreamFault as fault:
             return AdminReply(trouble=fault.sentence)
         except ValueError:

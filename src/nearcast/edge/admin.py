@@ -1,6 +1,6 @@
 """The administration of an edge: pages for operators and the router's probes, and orders.
 
-GET  /health   name, load, draining, number of the Snapshot
+GET  /health   name, load, draining, full (a newcomer would cost somebody his place), number of the Snapshot
 GET  /stats    what was counted, as JSON
 GET  /metrics  the same for Prometheus
 POST /warm     {"site": "movie", "targets": ["/clock/manifest.mpd"]}
@@ -15,13 +15,14 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from nearcast.edge.application import Application
+from nearcast.edge.application import EdgeApplication
 from nearcast.edge.commands import purge, warm
 from nearcast.serve.admin import administration
 from nearcast.serve.http_server import Exchange
 from nearcast.serve.metrics import counter, exposition, gauge, program_families
 from nearcast.serve.tcp import Listener
 from nearcast.wire.http.message import HttpFault
+from nearcast.wire.json_text import read_json
 
 # Name below nearcast_edge_, kind, sentence; keys as in /stats.
 _METRICS = {
@@ -34,11 +35,18 @@ _METRICS = {
     "refused": ("refused_total", counter, "Requests refused for a fault of their own."),
     "errors": ("errors_total", counter, "Requests that failed, or broke off, for another's fault."),
     "revalidations": ("revalidations_total", counter, "Misses that asked the origin about a stale copy."),
+    "left": ("left_total", counter, "Requests whose viewer went before the end of the answer."),
+    "crashed": ("crashed_total", counter, "Requests that failed by a mistake of this program."),
     "fills": ("fills_total", counter, "Fetches from the origin."),
+    "fills_running": ("fills_running", gauge, "Fetches from the origin under way."),
+    "fills_refused": ("fills_refused_total", counter, "Fetches refused: too many were under way."),
+    "passing": ("passing", gauge, "Bodies passed on without being stored, under way."),
+    "passing_refused": ("passing_refused_total", counter, "Such bodies refused: too many were under way."),
+    "log_lines_dropped": ("log_lines_dropped_total", counter, "Lines of the access log that were lost."),
     "bytes_sent": ("sent_bytes_total", counter, "Bytes of bodies sent."),
     "bytes_filled": ("filled_bytes_total", counter, "Bytes of bodies fetched."),
-    "evicted": ("evicted_total", counter, "Objects that made room for others."),
     "dropped": ("dropped_total", counter, "Files of the store that were no whole objects."),
+    "evicted": ("evicted_total", counter, "Objects that made room for others."),
     "disk_faults": ("disk_faults_total", counter, "Operations of the store's disk that failed."),
     "cached_bytes": ("cached_bytes", gauge, "Bytes in the store."),
     "cache_bytes_max": ("cache_bytes_max", gauge, "Bytes the store may take."),
@@ -47,21 +55,29 @@ _METRICS = {
 }
 
 
-def statistics(application: Application) -> dict[str, Any]:
+def statistics(application: EdgeApplication) -> dict[str, Any]:
     """What /stats shows."""
-    counters, store = application.counters, application.store
+    edge = application.context
+    counters, store, kinds = edge.counters, edge.store, edge.counters.kinds
     return {
-        "name": application.server.name,
+        "name": edge.snapshot.server.name,
         "requests": counters.requests,
-        "hits": counters.hits,
-        "misses": counters.misses,
-        "stale": counters.stale,
-        "collapsed": counters.collapsed,
-        "bypasses": counters.bypasses,
-        "refused": counters.refused,
+        "hits": kinds["hit"],
+        "misses": kinds["miss"],
+        "stale": kinds["stale"],
+        "collapsed": kinds["collapsed"],
+        "bypasses": kinds["bypass"],
+        "refused": kinds["refused"],
         "errors": counters.errors,
         "revalidations": counters.revalidations,
-        "fills": application.fills.started_total,
+        "left": counters.left,
+        "crashed": kinds["crashed"],
+        "fills": edge.fills.started_total,
+        "fills_running": edge.fills.shares.taken,
+        "fills_refused": edge.fills.shares.refused_total,
+        "passing": edge.passing.taken,
+        "passing_refused": edge.passing.refused_total,
+        "log_lines_dropped": 0 if edge.access_log is None else edge.access_log.dropped_total,
         "bytes_sent": counters.bytes_sent,
         "bytes_filled": counters.bytes_filled,
         "evicted": store.evicted_total,
@@ -70,11 +86,11 @@ def statistics(application: Application) -> dict[str, Any]:
         "cached_bytes": store.bytes_stored,
         "cache_bytes_max": store.bytes_max,
         "objects": len(store),
-        "load": round(application.load, 6),
+        "load": round(application.context.load, 6),
     }
 
 
-def families(application: Application) -> Iterator[Metric]:
+def families(application: EdgeApplication) -> Iterator[Metric]:
     """The same as families of metrics."""
     statistics_now = statistics(application)
     for key, (name, family, sentence) in _METRICS.items():
@@ -82,17 +98,22 @@ def families(application: Application) -> Iterator[Metric]:
 
 
 class Admin:
-    """The application on an edge's admin port. `current` gives the application of the present Snapshot,
-    `listeners` the edge's own by name."""
+    """The application on an edge's admin port.
+
+    `current` gives the application of the present Snapshot; `full` says whether the viewers' listeners are;
+    `listeners` are the edge's own by name.
+    """
 
     def __init__(
         self,
-        current: Callable[[], Application],
+        current: Callable[[], EdgeApplication],
         draining: Callable[[], bool],
+        full: Callable[[], bool],
         listeners: Callable[[], Mapping[str, Iterable[Listener]]],
     ) -> None:
         self._current = current
         self._draining = draining
+        self._full = full
         self._show = administration(
             {
                 "/health": self._health,
@@ -111,10 +132,11 @@ class Admin:
     def _health(self, query: Mapping[str, str]) -> dict[str, Any]:
         application = self._current()
         return {
-            "name": application.server.name,
-            "load": round(application.load, 6),
+            "name": application.context.snapshot.server.name,
+            "load": round(application.context.load, 6),
             "draining": self._draining(),
-            "snapshot": application.snapshot.number,
+            "full": self._full(),
+            "snapshot": application.context.snapshot.number,
         }
 
     async def _order(self, exchange: Exchange, path: str) -> None:
@@ -134,6 +156,6 @@ class Admin:
 
 def _json(octets: bytes) -> Any:
     try:
-        return json.loads(octets)
+        return read_json(octets)
     except ValueError as fault:
         raise HttpFault(400, f"an order is JSON: {fault}") from None

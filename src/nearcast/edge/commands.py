@@ -7,28 +7,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from nearcast.cache.key import cache_key, normal_target
-from nearcast.edge.application import Application
+from nearcast.edge.application import EdgeApplication
 from nearcast.edge.fill import FillRequest
 from nearcast.model.snapshot import Site
 from nearcast.wire.http.message import HttpFault
 
-WARM_AT_ONCE = 8  # fetches of one order under way
 TARGETS_MAX = 10_000
 
 
-async def warm(application: Application, order: Any) -> dict[str, Any]:
+async def warm(application: EdgeApplication, order: Any) -> dict[str, Any]:
     """Fetch the targets of `{"site", "targets"}` on the path of every miss. HttpFault when it is no order."""
     site = _site(application, order)
     waiting = iter(dict.fromkeys(_targets(order)))
     report: dict[str, Any] = {"warmed": 0, "already": 0, "failed": []}
     async with asyncio.TaskGroup() as group:
-        for _ in range(WARM_AT_ONCE):
+        for _ in range(application.context.snapshot.serving.warm_at_once):
             group.create_task(_warm_in_turn(application, site, waiting, report))
     return report
 
 
 async def _warm_in_turn(
-    application: Application, site: Site, waiting: Iterator[str], report: dict[str, Any]
+    application: EdgeApplication, site: Site, waiting: Iterator[str], report: dict[str, Any]
 ) -> None:
     for target in waiting:
         outcome = await _warm_one(application, site, target)
@@ -38,20 +37,20 @@ async def _warm_in_turn(
             report["failed"].append({"target": target, "why": outcome})
 
 
-async def _warm_one(application: Application, site: Site, target: str) -> str:
+async def _warm_one(application: EdgeApplication, site: Site, target: str) -> str:
     """`warmed`, `already`, or why not."""
     try:
         target = normal_target(target)
     except ValueError as fault:
         return str(fault)
+    edge = application.context
     key = cache_key(site.name, target)
-    held = application.store.get(key)
-    if held is not None and held.head.ttl(application.clock()) > 0:
+    held = edge.store.get(key)
+    if held is not None and held.head.ttl(edge.clock()) > 0:
         return "already" if held.head.status == 200 else f"the origin answered {held.head.status}"
-    fill = application.fills.running(key)
+    fill = edge.fills.running(key)
     if fill is None:
-        fields = application.upstream.forwarded({})
-        fill = application.fills.start(FillRequest(key, site, target, fields, held))
+        fill = edge.fills.start(FillRequest(key, site, target, edge.upstream.forwarded({}), held))
     if fill is None:
         return "too much is being fetched at the moment"
     await fill.finished.wait()
@@ -62,7 +61,7 @@ async def _warm_one(application: Application, site: Site, target: str) -> str:
     return "warmed" if fill.stored else fill.why_not_stored or "not stored"
 
 
-def purge(application: Application, order: Any) -> dict[str, Any]:
+def purge(application: EdgeApplication, order: Any) -> dict[str, Any]:
     """Drop the targets of `{"site", "targets"}` or, with `"all": true`, all of the site.
 
     Once this returns they are served no more, not even after a crash; what is being fetched under them
@@ -86,12 +85,12 @@ def _storable(targets: list[str]) -> Iterator[str]:
             continue
 
 
-def _site(application: Application, order: Any) -> Site:
+def _site(application: EdgeApplication, order: Any) -> Site:
     if not isinstance(order, dict):
         raise HttpFault(400, "an order is a JSON object")
-    site = application.snapshot.sites.get(str(order.get("site")))
+    site = application.context.snapshot.sites.get(str(order.get("site")))
     if site is None:
-        raise HttpFault(404, f"name a site: {', '.join(application.snapshot.sites)}")
+        raise HttpFault(404, f"name a site: {', '.join(application.context.snapshot.sites)}")
     return site
 
 

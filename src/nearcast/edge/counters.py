@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import get_args
+
+from nearcast.edge.outcome import Kind, Outcome
 
 SMOOTHING_SECONDS = 5.0
 
@@ -19,7 +21,8 @@ class LoadMeter:
 
     def sent(self, size: int) -> None:
         """`size` bytes were sent."""
-        self._decay()
+        if self._now() > self._at:
+            self._decay()
         self._bits_per_second += size * 8 / SMOOTHING_SECONDS
 
     def load(self, capacity_bits_per_second: float) -> float:
@@ -34,26 +37,32 @@ class LoadMeter:
             self._at = now
 
 
-@dataclass(slots=True)
 class Counters:
-    """Counts since the start. Each request is one of hit, miss, stale, collapsed, bypass or refused.
+    """Counts since the start: every request once, by the kind of its outcome, and what went wrong with some.
 
-    stale: served beyond its lifetime. collapsed: waited for somebody else's fill. errors: answers of our
-    own with 5xx, and answers broken off.
+    errors: answers of our own with 5xx, and answers broken off.
     """
 
-    load_meter: LoadMeter
-    requests: int = 0
-    hits: int = 0
-    misses: int = 0
-    stale: int = 0
-    collapsed: int = 0
-    bypasses: int = 0
-    refused: int = 0
-    errors: int = 0
-    revalidations: int = 0
-    bytes_sent: int = 0
-    bytes_filled: int = 0
+    def __init__(self, load_meter: LoadMeter) -> None:
+        self.load_meter = load_meter
+        self.requests = 0  # begun
+        self.kinds: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
+        self.errors = 0
+        self.left = 0  # viewers who went before the end
+        self.revalidations = 0
+        self.bytes_sent = 0
+        self.bytes_filled = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """A request has ended."""
+        self.kinds[outcome.kind] += 1
+        if outcome.end != "whole":
+            if outcome.end == "left":
+                self.left += 1
+            else:
+                self.errors += 1
+        if outcome.revalidated:
+            self.revalidations += 1
 
     def sent(self, size: int) -> None:
         """`size` bytes of a body were handed to the network."""

@@ -9,6 +9,9 @@ streams to the store and to the followers → `finished`. Exactly one of these i
 
 A fill goes on when those who asked for it have left, as long as it is being stored. When the body breaks
 off, so do its followers' connections, and nothing is stored: a short body never passes for a whole one.
+
+A body that is not stored takes memory until its viewers have it, so it needs one of the places for those
+that pass through; when there is none the fill is `refused`.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from nearcast.cache.entry import ObjectHead, StoredObject
 from nearcast.cache.freshness import Terms, freshness, why_not_stored, why_private
 from nearcast.cache.store import Store
+from nearcast.edge.shares import Shares
 from nearcast.edge.stream import Abandoned, Stream
 from nearcast.edge.upstream import Upstream
 from nearcast.model.faults import UpstreamFault
@@ -27,10 +32,15 @@ from nearcast.model.snapshot import Site
 from nearcast.serve.http_client import Incoming
 from nearcast.wire.http.conditions import weakly_equal
 from nearcast.wire.http.cross_origin import OPEN_TO_ALL
-from nearcast.wire.http.message import Fields, ResponseHead
+from nearcast.wire.http.field_block import FieldBlock
+from nearcast.wire.http.message import Fields
 
 # Of one passage, not of the object: passed on with a fill, not stored with it.
 _PASSING = ("age", "cache-status", "server-timing", "set-cookie")
+
+
+class Refused(Exception):
+    """There is no place for a body that is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class FillRequest:
     target: str
     fields: Fields  # that go upstream
     held: StoredObject | None = None  # a stale copy, to be confirmed
+    client: str = ""  # who asked first, as `shares` counts; "": we ourselves
     shared: bool = True  # False: for the one who asked only
 
 
@@ -53,6 +64,14 @@ class FillDependencies:
     upstream: Upstream
     clock: Callable[[], float]
     count_filled: Callable[[int], None]  # bytes that came from upstream
+    passing: Shares  # places for bodies that are not stored
+
+
+class PassedHead(NamedTuple):
+    """The head of an answer as it is passed on."""
+
+    status: int
+    block: FieldBlock
 
 
 class Fill:
@@ -65,8 +84,8 @@ class Fill:
         self.stream = Stream()
         self.fault: UpstreamFault | None = None
         self.confirmed: StoredObject | None = None
-        self.head: ResponseHead | None = None  # with fields as they are passed on
-        self.length: int | None = None
+        self.head: PassedHead | None = None
+        self.refused = False  # there was no place for a body that is not stored
         self.origin_status: int | None = None  # what the origin answered
         self.head_seconds = 0.0  # from the question to the head
         self.why_private: str | None = None  # the answer is for one viewer only
@@ -74,6 +93,7 @@ class Fill:
         self.stored = False
         self.purged = False  # a purge came meanwhile: what we fetch may be what was purged
         self._use = means
+        self._has_place = False
 
     @property
     def joinable(self) -> bool:
@@ -87,14 +107,28 @@ class Fill:
     async def run(self) -> None:
         """Fetch. Never raises because of the origin or the disk."""
         try:
+            if not self.wanted.shared and not self._take_place():
+                raise Refused
             await self._fetch()
         except UpstreamFault as fault:
             self.fail(fault)
         except Abandoned:
             self.fail(UpstreamFault(self.wanted.site.origin.host, "nobody waits for it any more"))
+        except Refused:
+            self.refused = True
+            self.fail(UpstreamFault(self.wanted.site.origin.host, "too much is passing through"))
         else:
             self.opened.set()
             self.finished.set()
+        finally:
+            if self._has_place:
+                self._use.passing.give_back(self.wanted.site.name, self.wanted.client)
+
+    def _take_place(self) -> bool:
+        """A place for a body that is not stored; false when there is none."""
+        if not self._has_place:
+            self._has_place = self._use.passing.take(self.wanted.site.name, self.wanted.client)
+        return self._has_place
 
     async def _fetch(self) -> None:
         wanted, loop = self.wanted, asyncio.get_running_loop()
@@ -139,7 +173,7 @@ class Fill:
         fields = {**OPEN_TO_ALL, **self._use.upstream.passed_on(incoming.head.fields)}
         if status == 200:
             fields["accept-ranges"] = "bytes"
-        self.length = incoming.length
+        stream.length = incoming.length
         self.why_private = why_private(fields)
         self.why_not_stored = self._why_not(status, incoming)
         if self.why_not_stored is None:
@@ -152,7 +186,13 @@ class Fill:
                 self.why_not_stored = "no room"
         if self.why_not_stored is not None and status < 500 and self.wanted.shared:
             store.remove(self.wanted.key)  # what we held is not what the origin answers now
-        self.head = ResponseHead(status, fields)
+        bodiless = incoming.length == 0 or status in (204, 304)
+        if self.why_not_stored is not None and not bodiless and not self._take_place():
+            raise Refused
+        try:
+            self.head = PassedHead(status, FieldBlock(fields))
+        except ValueError as fault:
+            raise UpstreamFault(self.wanted.site.origin.host, f"answered with {fault}") from None
         self.opened.set()
         async for piece in incoming.pieces():
             self._use.count_filled(len(piece))

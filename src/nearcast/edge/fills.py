@@ -1,4 +1,4 @@
-"""The running fills: at most one per object, and a bound on all of them."""
+"""The running fills: at most one per object, and a bound that no site or client can exhaust."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ import logging
 from collections.abc import Iterable
 
 from nearcast.edge.fill import Fill, FillDependencies, FillRequest
+from nearcast.edge.shares import Shares
 from nearcast.model.faults import UpstreamFault
 
-FILLS_MAX = 1024
+# What a body that is not stored may hold at most: pieces that wait for its viewer (WINDOW_BYTES and the last
+# piece), what the client has read ahead (BUFFER_BYTES and the last read), what the viewer's connection has
+# not sent. Reads are of 256 KiB at most.
+PASSING_BYTES = 1024 * 1024
+BUFFER_BYTES = 128 * 1024  # of what the origin sends ahead of us
 
 log = logging.getLogger(__name__)
+
+
+def passing_max(bytes_max: int) -> int:
+    """Bodies that may be passed on without being stored, at once, when they may take `bytes_max` in all."""
+    return max(1, bytes_max // PASSING_BYTES)
 
 
 class Fills:
     """Starts fills and lets simultaneous misses share one."""
 
-    def __init__(self, means: FillDependencies) -> None:
+    def __init__(self, use: FillDependencies, fills_max: int) -> None:
         self.started_total = 0
-        self._use = means
+        self.shares = Shares(fills_max)
+        self._use = use
         self._by_key: dict[str, Fill] = {}
         self._tasks: dict[asyncio.Task[None], Fill] = {}
 
@@ -33,8 +44,8 @@ class Fills:
         return list(self._by_key)
 
     def start(self, wanted: FillRequest) -> Fill | None:
-        """Begin a fill. None when there are too many already."""
-        if len(self._tasks) >= FILLS_MAX:
+        """Begin a fill. None when there are too many already, of its site or its client or in all."""
+        if not self.shares.take(wanted.site.name, wanted.client):
             return None
         fill = Fill(wanted, self._use)
         if wanted.shared:
@@ -64,6 +75,7 @@ class Fills:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         fill = self._tasks.pop(task)
+        self.shares.give_back(fill.wanted.site.name, fill.wanted.client)
         key = fill.wanted.key
         if self._by_key.get(key) is fill:
             del self._by_key[key]

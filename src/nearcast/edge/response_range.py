@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nearcast.serve.http_channel import NO_FIELDS
 from nearcast.wire.http.conditions import failed_precondition
 from nearcast.wire.http.dates import parse_date
+from nearcast.wire.http.field_block import FieldBlock
 from nearcast.wire.http.message import Fields, RequestHead
 from nearcast.wire.http.ranges import (
     Unsatisfiable,
@@ -19,47 +21,47 @@ from nearcast.wire.http.ranges import (
     unsatisfied_range,
 )
 
-_ASKING = ("range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since")
-
 
 class ResponseRange(NamedTuple):
-    """How to answer: octets `start` to `stop` (None: to the end, wherever that is) with `fields`."""
+    """How to answer: octets `start` to `stop` (None: to the end), with `fields` and `more`."""
 
     status: int
-    fields: dict[str, str]
+    fields: FieldBlock | Fields
+    more: Fields = NO_FIELDS
     start: int = 0
     stop: int | None = None
 
 
 def response_range(
-    request: RequestHead, status: int, fields: Fields, size: int | None, now: float
+    request: RequestHead, status: int, block: FieldBlock, size: int | None, now: float
 ) -> ResponseRange:
-    """The part of a response with `status` and `fields` and a body of `size` bytes (None: not known yet).
+    """The part of a response with `status` and `block` and a body of `size` bytes (None: not known yet).
 
-    The returned fields are a copy, without Content-Length. `now` is Unix seconds.
+    Its fields are without Content-Length. `now` is Unix seconds.
     """
-    asked = request.fields
-    answer = dict(fields)
-    if status != 200 or not any(name in asked for name in _ASKING):
-        return ResponseRange(status, answer, 0, size)
+    asked, fields = request.fields, block.fields
+    if status != 200:
+        return ResponseRange(status, block, NO_FIELDS, 0, size)
     etag = fields.get("etag")
     modified = parse_date(fields.get("last-modified", ""), now)
     failed = failed_precondition(request.method, asked, etag, modified, now)
     if failed is not None:
-        return ResponseRange(failed, _without_content(answer), 0, 0)
+        return ResponseRange(failed, _without_content(fields), NO_FIELDS, 0, 0)
     if size is None or "range" not in asked or request.method != "GET":  # RFC 9110 14.2: GET only
-        return ResponseRange(200, answer, 0, size)
+        return ResponseRange(200, block, NO_FIELDS, 0, size)
     if if_range_holds(asked.get("if-range"), etag, modified, now):
         span = requested_span(asked["range"], size)
         if isinstance(span, Unsatisfiable):
-            answer = _without_content(answer) | {"content-range": unsatisfied_range(size)}
-            return ResponseRange(416, answer, 0, 0)
+            return ResponseRange(
+                416, _without_content(fields), {"content-range": unsatisfied_range(size)}, 0, 0
+            )
         if span is not None:
-            answer["content-range"] = content_range(span, size)
-            return ResponseRange(206, answer, span.start, span.stop)
-    return ResponseRange(200, answer, 0, size)
+            return ResponseRange(
+                206, block, {"content-range": content_range(span, size)}, span.start, span.stop
+            )
+    return ResponseRange(200, block, NO_FIELDS, 0, size)
 
 
-def _without_content(fields: dict[str, str]) -> dict[str, str]:
+def _without_content(fields: Fields) -> dict[str, str]:
     """Without what describes a body that is not sent (RFC 9110 15.4.5)."""
     return {name: text for name, text in fields.items() if not name.startswith("content-")}

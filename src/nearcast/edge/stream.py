@@ -5,23 +5,22 @@ there at its own pace, from the newest pieces in memory or from what is written 
 
 A body that is not stored (too large, private, disk full, also from the middle on) waits in a window of
 memory until the slowest follower has taken it: then followers set the upstream's pace, and when none is
-left the body is abandoned.
+left the body is abandoned. How many such bodies there may be is not decided here (`shares`).
+
+A follower is a `Body` like any other, only that its octets may not have come yet.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
 
+from nearcast.cache.body import PIECE_BYTES, BodyBroken
 from nearcast.cache.object_writer import ObjectWriter
 
-PIECE_BYTES = 256 * 1024  # handed to a follower at a time
-WINDOW_BYTES = 1024 * 1024  # of a body that is not stored
+WINDOW_BYTES = 128 * 1024  # of a body that is not stored
 RECENT_BYTES = 256 * 1024  # of one that is: spares the usual follower the way over the disk
-
-
-class BodyBroken(Exception):
-    """The rest of the body cannot be had."""
 
 
 class Abandoned(Exception):
@@ -29,31 +28,35 @@ class Abandoned(Exception):
 
 
 class Follower:
-    """One reader of a stream, at its own position."""
+    """One reader of a stream, at its own position: a `Body` that may still be growing."""
 
     def __init__(self, stream: Stream) -> None:
         self.at = 0  # the next octet wanted
         self._stream = stream
 
-    async def piece(self, stop: int | None) -> bytes | memoryview | None:
-        """What comes next, as soon as it is there, at most up to `stop`; None at the end.
+    @property
+    def length(self) -> int | None:
+        return self._stream.length
 
-        Raises BodyBroken when the rest cannot be had.
-        """
+    def at_hand(self, start: int, stop: int | None) -> memoryview | None:
+        return None
+
+    async def pieces(self, start: int, stop: int | None) -> AsyncGenerator[bytes | memoryview, None]:
         stream = self._stream
+        self.skip_to(start)
         while stop is None or self.at < stop:
             octets = stream.read(self.at)
             if octets:
                 if stop is not None and len(octets) > stop - self.at:
                     octets = octets[: stop - self.at]
                 self.skip_to(self.at + len(octets))
-                return octets
+                yield octets
+                continue
             if stream.broken:
                 raise BodyBroken
             if stream.complete:
-                return None
+                return
             await stream.news.wait()
-        return None
 
     def skip_to(self, at: int) -> None:
         """Nothing before `at` is wanted."""
@@ -70,6 +73,7 @@ class Stream:
     """Followers may join before the first byte; `store_in` says where the bytes go."""
 
     def __init__(self) -> None:
+        self.length: int | None = None  # as announced
         self.arrived = 0  # bytes
         self.complete = False
         self.broken = False

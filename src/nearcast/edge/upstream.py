@@ -81,8 +81,8 @@ class Upstream:
 
 
 def timed_out(fault: UpstreamFault) -> bool:
-    """Whether the upstream was too slow, rather than wrong: the client raises out of a TimeoutError."""
-    return isinstance(fault.__context__, TimeoutError)
+    """Whether the upstream was too slow, rather than wrong."""
+    return fault.timed_out
 
 
 def _confirming(held: ObjectHead | None) -> Mapping[str, str]:

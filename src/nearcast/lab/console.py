@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nearcast.wire.json_text import read_json
+
 ConsoleCommand = dict[str, Any]
 Report = dict[str, Any]
 ORDER_BYTES_MAX = 4096
@@ -28,7 +30,7 @@ async def open_console(path: Path, obey: Callable[[ConsoleCommand], Awaitable[Re
 
     async def make_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            order = json.loads(await reader.readline())
+            order = read_json(await reader.readline())
             report = await obey(order) if isinstance(order, dict) else {"ok": False, "said": "not an order"}
         except (ValueError, asyncio.LimitOverrunError):
             report = {"ok": False, "said": "an order is one line of JSON"}

@@ -21,6 +21,7 @@ from nearcast.player.session import Viewer
 from nearcast.player.viewing import Observer, Viewing
 from nearcast.serve.http_client import HttpClient
 from nearcast.wire.addresses import authority_text, client_subnet
+from nearcast.wire.json_text import read_json
 
 ADMIN_BYTES_MAX = 4 * 1024 * 1024
 NAMED_SECONDS_MAX = 5.0
@@ -125,7 +126,7 @@ class DemoViewers:
             async with client.request(
                 method, address, target, {"host": authority_text(*address)}, body
             ) as incoming:
-                return json.loads(await incoming.read(ADMIN_BYTES_MAX))
+                return read_json(await incoming.read(ADMIN_BYTES_MAX))
         except (UpstreamFault, ValueError):
             return None
         finally:

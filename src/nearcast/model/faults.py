@@ -3,7 +3,8 @@
 Four kinds of fault run through the house (a miss, an NXDOMAIN or "no healthy server" is a result, not
 a fault): the *peer's* are raised in `wire` and carry the status or rcode to answer with; the
 *upstream's* say who failed and whether asking again is safe; the *operator's* come all at once, each
-with its path and remedy; *ours* are assertions, and the worker that meets one dies and is restarted.
+with its path and remedy; *ours* are assertions, and the worker that meets one dies and is restarted
+(`serve.worker`).
 """
 
 from __future__ import annotations
@@ -39,11 +40,15 @@ class UpstreamFault(Exception):
     """Somebody we asked did not answer properly.
 
     `source` names them; `retry_safe` says whether the same question may be put to another one
-    without risk (nothing of the answer has been passed on yet).
+    without risk (nothing of the answer has been passed on yet); `timed_out` that they were too slow rather
+    than wrong.
     """
 
-    def __init__(self, source: str, sentence: str, *, retry_safe: bool = True) -> None:
+    def __init__(
+        self, source: str, sentence: str, *, retry_safe: bool = True, timed_out: bool = False
+    ) -> None:
         self.source = source
         self.sentence = sentence
         self.retry_safe = retry_safe
+        self.timed_out = timed_out
         super().__init__(f"{source}: {sentence}")

@@ -13,7 +13,6 @@ Receiving is slowed by pausing between the pieces of a body; TCP's back-pressure
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from nearcast.model.faults import Mistake, OperatorFault
+from nearcast.wire.json_text import read_json
 
 BURST_SECONDS = 0.02
 PAUSE_SECONDS_MIN = 0.002  # shorter debts are carried over to the next piece
@@ -146,8 +146,8 @@ def _pairs(text: str, source: str) -> list[tuple[str, str]]:
         lines = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1))
         return [(f"line {number}", line) for number, line in lines if line]
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as fault:  # also numbers too long, and lists too deep
+        document = read_json(text)
+    except ValueError as fault:
         raise OperatorFault(f"the bandwidth profile {source} is not JSON: {fault}") from None
     return [
         (f"step {number}", " ".join(map(str, step)) if isinstance(step, list) else str(step))

@@ -2,8 +2,9 @@
 
 Every `probe_seconds` each server is asked GET /health on its administration port. So many failures in
 a row take it out of the answers, so many good probes in a row bring it back (`Health`); one that says
-it is draining is taken out at once, since it has said so itself. Connection refused, a timeout, a
-status other than 200 and a body that is not the expected JSON are all failures.
+it is draining, or full, is taken out at once, since it has said so itself. Connection refused, a timeout,
+a status other than 200 and a body that is not the expected JSON are all failures. Every probe comes over
+a connection of its own: one kept open would go on where newcomers find no room.
 
 What was learnt becomes new, numbered `Conditions`, and only when something changed.
 """
@@ -11,7 +12,6 @@ What was learnt becomes new, numbered `Conditions`, and only when something chan
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,9 @@ from nearcast.model.config import Health
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import RouterSnapshot, Server
 from nearcast.selection.conditions import Condition, Conditions
+from nearcast.serve.deadline import Within
 from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.wire.json_text import read_json
 
 HEALTH_BYTES_MAX = 64 * 1024
 LOAD_STEP = 0.01  # loads are rounded to it: less is no reason to decide anew
@@ -53,8 +55,8 @@ class Record:
             self.up = False
         self.why = why
 
-    def withdrew(self) -> None:
-        self.up, self.failures, self.successes, self.why = False, 0, 0, "drains"
+    def withdrew(self, why: str) -> None:
+        self.up, self.failures, self.successes, self.why = False, 0, 0, why
 
     def condition(self) -> Condition:
         return Condition(self.up, self.load, self.why)
@@ -74,14 +76,18 @@ class Prober:
     ) -> None:
         """`probes` counts by (server, "good" or "failed")."""
         self._health = snapshot.health
-        self._conditions = conditions
         self._changed = changed
         self._rng = rng
         self._probes = probes
         self._records = {name: _resumed(conditions, name) for name in snapshot.servers}
+        known = {name: conditions.of(name) for name in snapshot.servers}
+        self._told = known == conditions.servers
+        self._conditions = conditions if self._told else Conditions(conditions.number, known)
         seconds = self._health.probe_timeout_seconds
         self._client = HttpClient(
-            ClientLimits(connect_seconds=seconds, head_seconds=seconds, stall_seconds=seconds)
+            ClientLimits(
+                connect_seconds=seconds, head_seconds=seconds, stall_seconds=seconds, kept_per_address_max=0
+            )
         )
         self._tasks = [asyncio.create_task(self._watch(server)) for server in snapshot.servers.values()]
 
@@ -107,21 +113,21 @@ class Prober:
     async def _probe(self, server: Server) -> None:
         record = self._records[server.name]
         try:
-            async with asyncio.timeout(self._health.probe_timeout_seconds):
-                load, draining = await self._ask(server)
+            async with Within(self._health.probe_timeout_seconds):
+                load, withdrawn = await self._ask(server)
         except (UpstreamFault, TimeoutError, ValueError) as fault:
             record.failed(_said(fault), self._health)
             self._probes[server.name, "failed"] += 1
         else:
             self._probes[server.name, "good"] += 1
-            if draining:
-                record.withdrew()
+            if withdrawn:
+                record.withdrew(withdrawn)
             else:
                 record.succeeded(load, self._health)
-        self._tell()
+        self._tell(server.name)
 
-    async def _ask(self, server: Server) -> tuple[float, bool]:
-        """The server's load and whether it drains. ValueError when it does not say so properly."""
+    async def _ask(self, server: Server) -> tuple[float, str]:
+        """What `read_health` makes of the server's page. ValueError when there is none."""
         address = (server.address, server.admin_port)
         async with self._client.request("GET", address, "/health", {"host": server.host}) as incoming:
             body = await incoming.read(HEALTH_BYTES_MAX)
@@ -129,23 +135,29 @@ class Prober:
                 raise ValueError(f"status {incoming.head.status}")
         return read_health(body)
 
-    def _tell(self) -> None:
-        now = {name: record.condition() for name, record in self._records.items()}
-        if now != self._conditions.servers:
-            self._conditions = Conditions(self._conditions.number + 1, now)
+    def _tell(self, server: str) -> None:
+        """Make new Conditions when the record of `server` says something new."""
+        now = self._records[server].condition()
+        if now != self._conditions.of(server) or not self._told:
+            self._told = True
+            self._conditions = self._conditions.with_server(server, now)
             self._changed(self._conditions)
 
 
-def read_health(body: bytes) -> tuple[float, bool]:
-    """Load and draining from a health page: `{"load": 0.03, "draining": false}`. Raises ValueError."""
+def read_health(body: bytes) -> tuple[float, str]:
+    """The load on a health page, and why no more viewers should come ("" when they should).
+
+    The page is like `{"load": 0.03, "draining": false, "full": false}`. Raises ValueError.
+    """
     try:
-        page = json.loads(body)
-    except RecursionError:
-        raise ValueError("its health page is nested without end") from None
+        page = read_json(body)
+    except ValueError as fault:
+        raise ValueError(f"its health page is not JSON: {fault}") from None
     load = page.get("load") if isinstance(page, dict) else None
     if not isinstance(load, int | float) or isinstance(load, bool) or not 0 <= load < 1e6:
         raise ValueError("its health page names no load")
-    return min(float(load), 1.0), page.get("draining") is True
+    withdrawn = "drains" if page.get("draining") is True else "is full" if page.get("full") is True else ""
+    return min(float(load), 1.0), withdrawn
 
 
 def _resumed(conditions: Conditions, name: str) -> Record:

@@ -24,10 +24,19 @@ UNKNOWN = Condition()
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The condition of every server by name; a server nobody has probed yet counts as healthy."""
+    """The condition of every server by name; a server nobody has probed yet counts as healthy.
+
+    `changed` says how these were made, where `with_server` made them: from which conditions, and which
+    server alone differs.
+    """
 
     number: int = 0
     servers: Mapping[str, Condition] = field(default_factory=dict)
+    changed: tuple[Mapping[str, Condition], str] | None = field(default=None, compare=False, repr=False)
 
     def of(self, server: str) -> Condition:
         return self.servers.get(server, UNKNOWN)
+
+    def with_server(self, server: str, condition: Condition) -> Conditions:
+        """The next Conditions, in which one server has another condition."""
+        return Conditions(self.number + 1, {**self.servers, server: condition}, (self.servers, server))

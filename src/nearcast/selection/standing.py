@@ -62,6 +62,8 @@ def standing_after(table: SelectionTable, old: Standing, before: Conditions, now
 def _changed(before: Conditions, now: Conditions) -> set[str]:
     """The servers whose condition became another object: who makes Conditions keeps what did not change."""
     old, new = before.servers, now.servers
+    if now.changed and now.changed[0] is old:
+        return {now.changed[1]}
     changed = {name for name, condition in new.items() if old.get(name) is not condition}
     return changed if old.keys() <= new.keys() else changed | (old.keys() - new.keys())
 

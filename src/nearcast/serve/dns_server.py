@@ -52,6 +52,10 @@ class DnsConnection(Connection):
         for task in self._waiting:
             task.cancel()
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting) or super().busy
+
     def _take(self) -> None:
         """Answer the whole questions that have arrived, as far as the limits allow."""
         unread, at = self._unread, 0
@@ -61,6 +65,7 @@ class DnsConnection(Connection):
                 break
             self._answer_one(bytes(unread[at + 2 : end]))
             at = end
+            self.extend()
         del unread[:at]
         self._hold_or_read()
 

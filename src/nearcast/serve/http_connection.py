@@ -14,11 +14,12 @@ Hot file (bench/http_hit.py): on a hit nothing is logged and no task, timer or c
 from __future__ import annotations
 
 import logging
-from asyncio import CancelledError, Future, Task, TimerHandle
+from asyncio import CancelledError, Future, Task
 from collections.abc import Coroutine
 from typing import Any
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.deadline import Alarm
 from nearcast.serve.http_channel import BODILESS, Octets
 from nearcast.serve.http_exchange import Exchange
 from nearcast.serve.http_listener import HttpListener
@@ -31,6 +32,8 @@ from nearcast.wire.http.message import HOP_BY_HOP, Fields, HttpFault, RequestHea
 LINGER_SECONDS = 2.0
 # Up to this size copying a body behind its head is cheaper than handing over two buffers.
 JOINED_BYTES_MAX = 8 * 1024
+# Answers to one peer in one turn of the loop; then others have theirs.
+TURN_ANSWERS_MAX = 16
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOBODY = ReceivedRequest(RequestHead("GET", "*", {}), keep_alive=False)  # asked what could not be read
@@ -55,10 +58,11 @@ class HttpConnection(Connection):
         self._chunked = False  # so the present answer is framed
         self._task: Task[None] | None = None
         self._drained: Future[None] | None = None
-        self._timer: TimerHandle | None = None  # of an unfinished head or body, or of lingering
+        self._timer: Alarm | None = None  # of an unfinished head or body, or of lingering
         self._timed = ""  # what the timer bounds
         self._lingers = False
         self._held_back = False  # we do not read, because too much is unread
+        self._yields = False  # others have their turn; then we go on
 
     # --- Connection -----------------------------------------------------------------------------
     def started(self) -> None:
@@ -72,7 +76,7 @@ class HttpConnection(Connection):
         self._reader.feed(octets)
         if self._exchange is None:
             self._advance()
-        else:
+        if self._reader.unread_bytes:
             self._hold_back()
 
     def ended(self) -> None:
@@ -95,17 +99,22 @@ class HttpConnection(Connection):
     def expired(self) -> None:
         if self.transport.get_write_buffer_size():
             self.reset()  # the peer does not take what it asked for
-        elif self._exchange is None:
+        elif self._exchange is None and not self._reader.waits_for:
             self.transport.close()
-        # else the application is at work; its own time-outs bound that
+        # else the application is at work, or a request comes in: their own time-outs bound that
+
+    @property
+    def busy(self) -> bool:
+        return self._exchange is not None or self._reader.request is not None or super().busy
 
     def lost(self, fault: Exception | None) -> None:
         self.gone = True
         self._stop_timer()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("the peer is gone"))
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task, self._exchange = self._task, None, None  # what an answer holds goes with it
+        if task is not None:
+            task.cancel()
 
     # --- Channel ----------------------------------------------------------------------------------
     def begin(
@@ -140,6 +149,7 @@ class HttpConnection(Connection):
     def end(self) -> None:
         if self._chunked:
             self.transport.write(b"0\r\n\r\n")
+        self._deadline = self.loop.time() + self.limits.idle_seconds  # as `extend` does
         assert self._exchange is not None
         self.listener.answered(self._exchange)
 
@@ -160,8 +170,15 @@ class HttpConnection(Connection):
             lines += self.listener.date_line()
         self._chunked = False
         if "content-length" not in named and status not in BODILESS:
-            lines += self._framing_line(length)
-        return encode_response_head(status, fields, lines + self._connection_line())
+            lines += b"content-length: %d\r\n" % length if length is not None else self._framing_line()
+        request = self._request
+        lasts = request.keep_alive and self._requests_left > 0 and not self.listener.draining
+        if self._closing or not lasts:
+            self._closing = True
+            lines += b"connection: close\r\n"
+        elif not request.minor_version:
+            lines += b"connection: keep-alive\r\n"
+        return encode_response_head(status, fields, lines)
 
     def _without_hop_by_hop(self, fields: Fields) -> Fields:
         """Of the hop-by-hop fields `connection: close` is heard, and none is sent on."""
@@ -170,10 +187,8 @@ class HttpConnection(Connection):
         self._closing |= "close" in fields.get("connection", "").lower()
         return {name: value for name, value in fields.items() if name not in HOP_BY_HOP}
 
-    def _framing_line(self, length: int | None) -> bytes:
-        """How the peer finds the end of a body of `length` bytes (None: not known yet)."""
-        if length is not None:
-            return b"content-length: %d\r\n" % length
+    def _framing_line(self) -> bytes:
+        """How the peer finds the end of a body whose length is not known yet."""
         asked_for_head = self._request.head.method == "HEAD"
         if self._request.minor_version:
             self._chunked = not asked_for_head
@@ -181,18 +196,15 @@ class HttpConnection(Connection):
         self._closing |= not asked_for_head
         return b""
 
-    def _connection_line(self) -> bytes:
-        if not self._request.keep_alive or self._requests_left <= 0 or self.listener.draining:
-            self._closing = True
-        if self._closing:
-            return b"connection: close\r\n"
-        return b"" if self._request.minor_version else b"connection: keep-alive\r\n"
-
     # --- from bytes to exchanges ------------------------------------------------------------------
     def _advance(self) -> None:
         """Go on as far as the bytes at hand, and a peer that takes its answers, allow."""
-        reader = self._reader
-        while self._exchange is None and self.peer_reads and not (self._lingers or self.gone):
+        reader, answers = self._reader, 0
+        while self._exchange is None and self.peer_reads and not (self._lingers or self.gone or self._yields):
+            if answers == TURN_ANSWERS_MAX:
+                self._yields = True
+                self.loop.call_soon(self._go_on)
+                return
             try:
                 whole = reader.next()
             except HttpFault as fault:
@@ -206,9 +218,17 @@ class HttpConnection(Connection):
                     self.transport.write(_CONTINUE)
                 if self._peer_ended:
                     self.transport.close()
+                self._read_again()
                 return
+            answers += 1
             self._requests_left -= 1
             self._hand_over(*whole)
+            if not (reader.unread_bytes or self._held_back or self._peer_ended):
+                return  # nothing is left to look at
+
+    def _go_on(self) -> None:
+        self._yields = False
+        self._advance()
 
     # --- exchanges --------------------------------------------------------------------------------
     def _hand_over(self, request: ReceivedRequest, body: bytes) -> None:
@@ -260,6 +280,9 @@ class HttpConnection(Connection):
             exchange.respond(status, {"content-type": "text/plain; charset=utf-8"}, f"{sentence}\n".encode())
         elif not exchange.answered:
             exchange.break_off()
+        if isinstance(fault, AssertionError):  # the worker ends by it
+            message = f"an assertion failed on {exchange.request.method} {exchange.request.target}"
+            self.loop.call_exception_handler({"message": message, "exception": fault, "protocol": self})
 
     def _refuse(self, fault: HttpFault) -> None:
         """The peer's fault, seen before there was a request to hand on: answer it and part."""
@@ -279,16 +302,24 @@ class HttpConnection(Connection):
             return
         if self._closing:
             self._close(linger=bool(self._reader.unread_bytes))
-        elif self._held_back and self.peer_reads and not self._peer_ended:
-            self._held_back = False
-            self.transport.resume_reading()
+        else:
+            self._read_again()
 
     def _hold_back(self) -> None:
         """Stop reading from a peer that sends requests faster than it takes answers."""
-        much = self._reader.unread_bytes > self.listener.http_limits.head_bytes_max
-        if much and not self.transport.is_closing():
+        if self._much_is_unread and not (self._lingers or self.transport.is_closing()):
             self._held_back = True
             self.transport.pause_reading()
+
+    def _read_again(self) -> None:
+        if self._held_back and self.peer_reads and not (self._peer_ended or self._much_is_unread):
+            self._held_back = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    @property
+    def _much_is_unread(self) -> bool:
+        return self._reader.unread_bytes > self.listener.http_limits.head_bytes_max
 
     def _close(self, *, linger: bool) -> None:
         """Part from the peer after the last answer; `linger` when it may still be sending."""
@@ -301,7 +332,7 @@ class HttpConnection(Connection):
         self._reader.forget()
         self.transport.write_eof()
         self.transport.resume_reading()
-        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self._timer = Alarm(self.loop, LINGER_SECONDS, self.transport.close)
 
     # --- time -------------------------------------------------------------------------------------
     def _time_request(self, part: str) -> None:
@@ -311,7 +342,7 @@ class HttpConnection(Connection):
         if part:
             limits = self.listener.http_limits
             seconds = limits.head_seconds_max if part == "head" else limits.body_seconds_max
-            self._timer = self.loop.call_later(seconds, self._too_late)
+            self._timer = Alarm(self.loop, seconds, self._too_late)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

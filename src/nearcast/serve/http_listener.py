@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nearcast.serve.http_counters import HttpCounters
+from nearcast.serve.counters import HttpCounters
 from nearcast.serve.http_exchange import Application, Exchange
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.serve.parsed_heads import ParsedHeads
@@ -15,6 +15,8 @@ from nearcast.wire.http.head import ReceivedRequest
 
 class HttpListener(Listener):
     """An application, the limits of its peers, and what happened."""
+
+    counters: HttpCounters
 
     def __init__(
         self,

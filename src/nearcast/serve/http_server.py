@@ -6,15 +6,16 @@ peer goes away. Requests of one connection are answered one after the other, in 
 
 An application may raise `HttpFault` (answered with its status) or `UpstreamFault` (answered with 502);
 anything else it raises is our fault: logged, counted, answered with 500, and the connection ends.
-Once an answer has begun, any of them breaks the connection instead.
+Once an answer has begun, any of them breaks the connection instead. A failed assertion goes on from there
+to the loop's exception handler, which ends the worker: state that is wrong must not go on serving.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from nearcast.serve.counters import HttpCounters
 from nearcast.serve.http_connection import HttpConnection
-from nearcast.serve.http_counters import HttpCounters
 from nearcast.serve.http_exchange import Application, Exchange
 from nearcast.serve.http_listener import HttpListener
 from nearcast.serve.limits import HttpLimits, StreamLimits

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.deadline import Alarm
 from nearcast.serve.limits import ClientLimits
 from nearcast.wire.addresses import endpoint_text
 from nearcast.wire.http.body import Framing, UntilCloseFraming, response_framing
@@ -30,6 +32,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._method = ""
         self._unread = b""  # of a head
+        self._interim_bytes = 0  # of interim responses to the present request
         self._head: ResponseHead | None = None
         self._keep_alive = False  # so the head says
         self._framing: Framing | None = None
@@ -38,34 +41,43 @@ class UpstreamConnection(asyncio.Protocol):
         self._held_back = False  # we do not read, because the buffer is full
         self._fault: str | None = None  # why nothing more can come
         self._waiter: asyncio.Future[None] | None = None
+        self._late = False  # the time of what is waited for is over
         self._answered = False  # a byte of the present answer has come
         self._ended: Callable[[UpstreamConnection], None] | None = None  # set while kept
         self._timer: asyncio.TimerHandle | None = None  # of a kept connection
 
     # --- for the client ---------------------------------------------------------------------------
     async def ask(self, method: str, octets: bytes) -> ResponseHead:
-        """Send a request, whose octets are whole; wait for the head of the answer."""
+        """Send a request, whose octets are whole; wait for the head of the answer.
+
+        Interim responses are skipped (RFC 9110 15.2) and buy no time: `head_seconds` are for all of it.
+        """
         assert self._transport is not None
         self._method = method
         self._head = self._framing = None
         self.complete = self._answered = False
+        self._interim_bytes = 0
         if self._fault is None:
             self._transport.write(octets)
-        while self._head is None:
-            if self._fault is not None:
-                self.stale = not self._answered
-                raise UpstreamFault(endpoint_text(*self.address), self._fault)
-            await self._wait(self._limits.head_seconds, "no answer")
+        seconds = self._limits.head_seconds
+        with self._bounded(seconds):
+            while self._head is None:
+                if self._fault is not None:
+                    self.stale = not self._answered
+                    raise UpstreamFault(endpoint_text(*self.address), self._fault)
+                if self._late:
+                    sentence = f"no answer within {seconds:g} s"
+                    raise UpstreamFault(endpoint_text(*self.address), sentence, timed_out=True)
+                await self._change()
         return self._head
 
     async def piece(self) -> bytes | None:
         """The next piece of the body, None after the last one."""
-        while not self._pieces:
-            if self.complete:
-                return None
-            if self._fault is not None:
-                raise UpstreamFault(endpoint_text(*self.address), self._fault, retry_safe=False)
-            await self._wait(self._limits.stall_seconds, "nothing more of the body", retry_safe=False)
+        if not self._pieces and not self.complete:
+            with self._bounded(self._limits.stall_seconds):
+                await self._until_more()
+        if not self._pieces:
+            return None
         piece = self._pieces.popleft()
         self._buffered -= len(piece)
         if self._held_back and self._buffered <= self._limits.buffer_bytes // 2:
@@ -140,22 +152,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- from bytes to a response -----------------------------------------------------------------
     def _take_head(self, data: bytes) -> None:
-        self._unread = unread = self._unread + data if self._unread else data
+        unread, begin, searched = self._unread, 0, max(0, len(self._unread) - 3)
+        unread = unread + data if unread else data
+        bytes_max = self._limits.head_bytes_max
         while True:
-            end = end_of_head(unread)
-            if end > self._limits.head_bytes_max or (end < 0 and len(unread) > self._limits.head_bytes_max):
-                raise ValueError(f"a response head of more than {self._limits.head_bytes_max} bytes")
+            end = end_of_head(unread, searched)
+            if self._interim_bytes + (len(unread) if end < 0 else end) - begin > bytes_max:
+                raise ValueError(f"a response head of more than {bytes_max} bytes")
             if end < 0:
-                self._unread = unread
+                self._unread = unread[begin:]
                 return
-            head, keep_alive = parse_response_head(unread[:end])
-            unread = unread[end:]
-            if head.status >= 200:  # interim responses are skipped (RFC 9110 15.2)
+            head, keep_alive = parse_response_head(unread[begin:end])
+            if head.status >= 200:
                 break
+            self._interim_bytes += end - begin
+            begin = searched = end
         self._unread = b""
         self._framing = framing = response_framing(self._method, head.status, head.fields)
         self._head, self._keep_alive = head, keep_alive
-        self._take_body(framing, unread)
+        self._take_body(framing, unread[end:])
 
     def _take_body(self, framing: Framing, data: bytes) -> None:
         content, rest = framing.take(data)
@@ -191,15 +206,36 @@ class UpstreamConnection(asyncio.Protocol):
         self._wake()
 
     # --- waiting ----------------------------------------------------------------------------------
-    async def _wait(self, seconds: float, sentence: str, *, retry_safe: bool = True) -> None:
-        """Wait until something has changed; UpstreamFault after `seconds`."""
+    @contextmanager
+    def _bounded(self, seconds: float) -> Iterator[None]:
+        """What is waited for in this block has `seconds`, in all."""
+        self._late = False
+        alarm = Alarm(self._loop, seconds, self._come_too_late)
+        try:
+            yield
+        finally:
+            alarm.cancel()
+
+    def _come_too_late(self) -> None:
+        self._late = True
+        self._wake()
+
+    async def _until_more(self) -> None:
+        """Wait for content or its end; bytes that are neither (framing that trickles) buy no time."""
+        while not self._pieces and not self.complete:
+            source = endpoint_text(*self.address)
+            if self._fault is not None:
+                raise UpstreamFault(source, self._fault, retry_safe=False)
+            if self._late:
+                sentence = f"nothing more of the body within {self._limits.stall_seconds:g} s"
+                raise UpstreamFault(source, sentence, retry_safe=False, timed_out=True)
+            await self._change()
+
+    async def _change(self) -> None:
+        """Wait until something has changed."""
         self._waiter = self._loop.create_future()
         try:
-            async with asyncio.timeout(seconds):
-                await self._waiter
-        except TimeoutError:
-            source = endpoint_text(*self.address)
-            raise UpstreamFault(source, f"{sentence} within {seconds:g} s", retry_safe=retry_safe) from None
+            await self._waiter
         finally:
             self._waiter = None
 

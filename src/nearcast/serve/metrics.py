@@ -86,22 +86,39 @@ _OF_STREAMS: tuple[_Row, ...] = (
         "nearcast_tcp_accepted_total",
         counter,
         "Connections that were taken in.",
-        lambda each: each.accepted_total,
+        lambda each: each.counters.accepted_total,
     ),
     (
         "nearcast_tcp_refused_total",
         counter,
-        "Connections closed at once: one too many, or during the drain.",
-        lambda each: each.refused_total,
+        "Connections closed at once: no room for them, or during the drain.",
+        lambda each: each.counters.turned_away_total,
+    ),
+    (
+        "nearcast_tcp_given_up_total",
+        counter,
+        "Connections closed to make room for newcomers.",
+        lambda each: each.counters.given_up_total,
+    ),
+    (
+        "nearcast_tcp_expired_total",
+        counter,
+        "Connections closed because they were idle for too long.",
+        lambda each: each.counters.expired_total,
     ),
 )
 _OF_DATAGRAMS: tuple[_Row, ...] = (
-    ("nearcast_udp_received_total", counter, "Datagrams that came in.", lambda each: each.received_total),
+    (
+        "nearcast_udp_received_total",
+        counter,
+        "Datagrams that came in.",
+        lambda each: each.counters.received_total,
+    ),
     (
         "nearcast_udp_dropped_total",
         counter,
         "Datagrams that got no answer because too much was under way.",
-        lambda each: each.dropped_total,
+        lambda each: each.counters.dropped_total,
     ),
 )
 _OF_HTTP: tuple[_Row, ...] = (

@@ -3,9 +3,11 @@
 UDP and TCP differ in framing, not in meaning: DNS, HTTP and the uppercase application each subclass
 `Connection` with their framing and share everything that makes a public TCP server survive its peers:
 
-- a bound on connections (one more is closed at once),
-- an idle deadline, moved by every byte that arrives; one timer per connection that is re-armed when
-  it fires, not on every byte, and that then grants more time if the unsent bytes have changed,
+- bounds on connections, in all and for each client; when there is no room, the idlest connection of the
+  client who has the most of them is closed rather than the newcomer turned away,
+- an idle deadline, moved by what is whole (a question, a request, a line), not by bytes that trickle; one
+  timer per connection that is re-armed when it fires, not on every byte, and that then grants more time
+  if the unsent bytes have changed,
 - back-pressure: while the peer does not read what we wrote, we do not read what it writes,
 - drain: stop accepting, let `finish` end what is under way, reset what is left at the deadline.
 
@@ -20,18 +22,27 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import os
 import socket
 import struct
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import cast
 
+from nearcast.serve.clients import Clients, client_of
+from nearcast.serve.counters import StreamCounters
+from nearcast.serve.deadline import Alarm
+from nearcast.serve.descriptors import connections_possible
 from nearcast.serve.limits import StreamLimits
 
 Peer = tuple[str, int]
 
 TIMER_SECONDS = 0.001  # uvloop counts in milliseconds, and may call that much early
+QUEUE_MAX = 1024  # newcomers whom nobody has accepted yet
+ACCEPTED_AT_ONCE = 16  # by asyncio, before it sees whether there is room for them
+LOOKED_AT_MAX = 64  # connections, to find an idle one
 DISCARD_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends RST at once
 
 
@@ -40,6 +51,7 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
     peer: Peer
+    client: str  # whose connection it is, see `clients.py`
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
@@ -50,14 +62,15 @@ class Connection(asyncio.Protocol):
         self._gone = False
         self._unsent = 0  # bytes, when the deadline was last looked at
         self._deadline = 0.0
-        self._deadline_timer: asyncio.TimerHandle | None = None  # None: never admitted
+        self._deadline_timer: asyncio.TimerHandle | Alarm | None = None  # None: never admitted
 
     # --- for subclasses -------------------------------------------------------------------------
     def started(self) -> None:
         """The connection stands."""
 
     def received(self, octets: bytes) -> None:
-        """Bytes arrived, cut anywhere."""
+        """Bytes arrived, cut anywhere. They do not move the idle deadline: call `extend` when they are
+        something whole."""
         raise NotImplementedError
 
     def ended(self) -> None:
@@ -81,6 +94,11 @@ class Connection(asyncio.Protocol):
         """
         self.reset()
 
+    @property
+    def busy(self) -> bool:
+        """Something is under way that closing would break."""
+        return self.transport.get_write_buffer_size() > 0
+
     def reset(self) -> None:
         """End the connection at once: what is unsent is discarded, here and in the kernel."""
         if self._gone:  # and its descriptor may be somebody else's by now
@@ -103,6 +121,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self.peer = (peer[0], peer[1])
+        self.client = client_of(peer[0])
         if not self.listener.admit(self):
             transport.abort()
             return
@@ -112,7 +131,6 @@ class Connection(asyncio.Protocol):
         self.started()
 
     def data_received(self, data: bytes) -> None:
-        self._deadline = self.loop.time() + self.limits.idle_seconds
         self.received(data)
 
     def eof_received(self) -> bool:
@@ -140,10 +158,23 @@ class Connection(asyncio.Protocol):
         self.listener.leave(self)
         self.lost(exc)
 
+    @property
+    def idle_until(self) -> float:
+        """When it expires; of two connections the idler one has the lesser."""
+        return self._deadline
+
     def _look_at_deadline(self) -> None:
+        if self.loop.time() + TIMER_SECONDS < self._deadline:
+            self._deadline_timer = self.loop.call_at(self._deadline, self._look_at_deadline)
+        else:
+            self._deadline_timer = Alarm(self.loop, 0, self._pass_deadline)
+
+    def _pass_deadline(self) -> None:
+        """What waited in the socket has been read, and still nothing moves."""
         if self.loop.time() + TIMER_SECONDS >= self._deadline:
             unsent, self._unsent = self._unsent, self._unsent_bytes()
             if self._unsent == unsent:
+                self.listener.counters.expired_total += 1
                 if self.transport.is_closing():  # closed, but the peer does not take the rest
                     self.reset()
                     return
@@ -169,8 +200,9 @@ class Listener:
         self.limits = limits
         self.draining = False
         self.connections: dict[Connection, None] = {}  # in order of arrival, the same in every run
-        self.accepted_total = 0
-        self.refused_total = 0
+        self.connections_max = connections_possible(limits.connections_max)
+        self.counters = StreamCounters()
+        self._clients: Clients[Connection] = Clients()
         self._server: asyncio.Server | None = None
         self._port = 0
         self._empty = asyncio.Event()
@@ -181,17 +213,58 @@ class Listener:
         """The port really bound (asked for as 0, it is the kernel's choice)."""
         return self._port
 
+    @property
+    def full(self) -> bool:
+        """Whether a newcomer can only be served at the cost of somebody who is being served."""
+        return len(self.connections) >= self.connections_max and all(each.busy for each in self.connections)
+
+    def grant(self, limits: StreamLimits) -> None:
+        """Other limits from now on, for those who come."""
+        self.limits = limits
+        self.connections_max = connections_possible(limits.connections_max)
+
     def admit(self, connection: Connection) -> bool:
-        if self.draining or len(self.connections) >= self.limits.connections_max:
-            self.refused_total += 1
+        """Whether there is room for a newcomer, or can be made."""
+        client = connection.client
+        if self.draining or not self._has_room(client):
+            self.counters.turned_away_total += 1
             return False
-        self.accepted_total += 1
+        self.counters.accepted_total += 1
         self.connections[connection] = None
+        self._clients.add(client, connection)
         self._empty.clear()
+        return True
+
+    def _has_room(self, client: str) -> bool:
+        clients = self._clients
+        theirs = len(clients.of(client))
+        if theirs >= self.limits.connections_per_client_max:
+            return self._give_up(_idlest(clients.of(client)), although_busy=False)
+        if len(self.connections) < self.connections_max:
+            return True
+        most = clients.of(clients.greediest)
+        victim = _idlest(most)
+        if victim.busy:
+            oldest = islice(self.connections, LOOKED_AT_MAX)
+            victim = next((each for each in oldest if not each.busy), victim)
+        return self._give_up(victim, although_busy=len(most) > theirs + 1)
+
+    def _give_up(self, victim: Connection, *, although_busy: bool) -> bool:
+        """Close `victim` to make room; false when it would be wrong to."""
+        busy = victim.busy
+        if busy and not although_busy:
+            return False
+        self.counters.given_up_total += 1
+        self.leave(victim)  # at once: it is told that it is lost a turn later
+        if busy:
+            victim.reset()
+        else:
+            victim.transport.close()
         return True
 
     def leave(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
+        self._clients.remove(connection.client, connection)
         if not self.connections:
             self._empty.set()
 
@@ -218,6 +291,10 @@ class Listener:
             connection.reset()
 
 
+def _idlest(connections: Iterable[Connection]) -> Connection:
+    return min(connections, key=lambda each: (each.busy, each.idle_until))
+
+
 async def listen_tcp(
     make_connection: Callable[[Listener], Connection],
     address: str,
@@ -235,10 +312,22 @@ async def listen_tcp(
     """
     listener = listener or Listener(limits or StreamLimits())
     server = await listener.loop.create_server(
-        lambda: make_connection(listener), address, port, backlog=1024, reuse_port=share_port or None
+        lambda: make_connection(listener),
+        address,
+        port,
+        backlog=ACCEPTED_AT_ONCE,
+        reuse_port=share_port or None,
     )
     if not server.sockets:  # asyncio passes over families that the machine does not have
         raise OSError(errno.EAFNOSUPPORT, f"this machine has no address family for {address}")
     listener._port = int(server.sockets[0].getsockname()[1])
     listener._server = server
+    _lengthen_queue(server.sockets[0])
     return listener
+
+
+def _lengthen_queue(listening: socket.socket) -> None:
+    """Let the kernel keep more newcomers than asyncio is to accept at once, which it counts as one number."""
+    if listening.fileno() >= 0:  # in virtual time there is no kernel
+        with socket.socket(listening.family, listening.type, fileno=os.dup(listening.fileno())) as same:
+            same.listen(QUEUE_MAX)

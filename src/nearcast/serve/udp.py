@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from nearcast.serve.counters import DatagramCounters
 from nearcast.serve.tcp import Peer
 
 Reply = bytes | None
@@ -30,8 +31,7 @@ class DatagramListener(asyncio.DatagramProtocol):
         self._closed = asyncio.Event()
         self._draining = False
         self._congested = False  # the kernel's buffer is full
-        self.received_total = 0
-        self.dropped_total = 0
+        self.counters = DatagramCounters()
 
     @property
     def port(self) -> int:
@@ -68,7 +68,7 @@ class DatagramListener(asyncio.DatagramProtocol):
         self._congested = False
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
-        self.received_total += 1
+        self.counters.received_total += 1
         reply = self._answer(data, addr)
         if reply is None:
             return
@@ -76,7 +76,7 @@ class DatagramListener(asyncio.DatagramProtocol):
             self._send(reply, addr)
         elif self._draining or len(self._waiting) >= self._waiting_max:
             reply.close()
-            self.dropped_total += 1
+            self.counters.dropped_total += 1
         else:
             task = asyncio.ensure_future(self._reply_later(reply, addr))
             self._waiting.add(task)
@@ -89,7 +89,7 @@ class DatagramListener(asyncio.DatagramProtocol):
 
     def _send(self, octets: bytes, addr: Peer) -> None:
         if self._congested or self.transport.is_closing():
-            self.dropped_total += 1
+            self.counters.dropped_total += 1
         else:
             self.transport.sendto(octets, addr)
 

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
 from nearcast.model.faults import OperatorFault
+from nearcast.serve.descriptors import allow_connections, raise_limit
 from nearcast.serve.loop import run
 from nearcast.serve.program import Running
 
@@ -43,6 +44,7 @@ def run_program(start: Callable[[], Awaitable[Running]], drain_seconds: float = 
 
 
 async def _live(start: Callable[[], Awaitable[Running]], drain_seconds: float) -> None:
+    allow_connections(raise_limit())
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     hurried = asyncio.Event()

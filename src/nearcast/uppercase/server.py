@@ -81,6 +81,7 @@ class UppercaseConnection(Connection):
 
     def _say(self, octets: bytes) -> None:
         if octets:
+            self.extend()
             self.transport.write(octets)
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from nearcast.cache.disk import Disk
 from nearcast.edge.program import Edge, start_edge
+from nearcast.model.config import Serving
 from nearcast.model.read import parse_config
 from nearcast.model.snapshot import EdgeSnapshot, Revision, edge_snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
-from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import loop_factory
 from nearcast.simulate.world.disk import VirtualDisk
 from nearcast.wire.http.cache_status import CacheStatus, parse_cache_status
@@ -27,6 +28,7 @@ EDGE = "127.0.0.2"
 NOW = 1_700_000_000.0
 CACHEABLE = {"cache-control": "max-age=60", "etag": '"v1"', "content-type": "video/mp4"}
 
+SHORT = {"origin_connect_seconds": 1, "origin_head_seconds": 1, "origin_stall_seconds": 1}
 CONFIG = """
 [cdn]
 zone = "cdn.test"
@@ -97,6 +99,7 @@ class Cdn:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.lanes = True
         self.pages: dict[str, Script] = {}
         self.asked: Counter[str] = Counter()
         self.requests: list[Any] = []
@@ -104,7 +107,10 @@ class Cdn:
         self.viewer = HttpClient(ClientLimits(head_seconds=5, stall_seconds=5))
         self.origin_port, self.http_port, self.admin_port = free_ports(3)
 
-    def snapshot(self, number: int = 1, *, more: str = "", cache_megabytes: int = 1) -> EdgeSnapshot:
+    def snapshot(
+        self, number: int = 1, *, more: str = "", cache_megabytes: int = 1, **serving: Any
+    ) -> EdgeSnapshot:
+        """`serving` are limits of the configuration's; those of the origin are short unless it says so."""
         text = CONFIG.format(
             origin_port=self.origin_port,
             http_port=self.http_port,
@@ -112,7 +118,9 @@ class Cdn:
             more=more,
             cache_megabytes=cache_megabytes,
         )
-        return edge_snapshot(Revision(number, parse_config(text)), "ia2")
+        limits = Serving.model_validate(SHORT | {"lanes": self.lanes} | serving)
+        config = parse_config(text).model_copy(update={"serving": limits})
+        return edge_snapshot(Revision(number, config), "ia2")
 
     async def start(self, **options: Any) -> None:
         await self.start_origin()
@@ -121,14 +129,21 @@ class Cdn:
     async def start_origin(self) -> None:
         self.origin = await listen_http(self._answer, "127.0.0.1", self.origin_port, clock=lambda: self.now)
 
-    async def start_edge(self, cache_megabytes: int = 1, **limits: Any) -> None:
+    async def start_edge(
+        self,
+        *,
+        more: str = "",
+        disk: Disk | None = None,
+        access_log: Callable[[bytes], object] | None = None,
+        **options: Any,
+    ) -> None:
+        """`more` is more of the configuration; `options` are those of `snapshot`."""
         self.edge = await start_edge(
-            self.snapshot(cache_megabytes=cache_megabytes),
-            disk=self.disk,
+            self.snapshot(more=more.format(origin_port=self.origin_port), **options),
+            disk=disk or self.disk,
             clock=lambda: self.now,
             rng=random.Random(1),
-            client_limits=ClientLimits(connect_seconds=1, head_seconds=1, stall_seconds=1),
-            stream_limits=StreamLimits(**limits),
+            access_log=access_log,
         )
 
     async def end(self) -> None:
@@ -164,17 +179,19 @@ class Cdn:
         return page
 
     # --- the viewer -------------------------------------------------------------------------------
-    def open(self, target: str, method: str = "GET", **fields: str) -> Any:
+    def open(self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str) -> Any:
         named = {"host": "www.movie.test"} | {name.replace("_", "-"): text for name, text in fields.items()}
-        return self.viewer.request(method, (EDGE, self.http_port), target, named)
+        return (viewer or self.viewer).request(method, (EDGE, self.http_port), target, named)
 
-    async def get(self, target: str, method: str = "GET", **fields: str) -> Answer:
-        async with self.open(target, method, **fields) as incoming:
+    async def get(
+        self, target: str, method: str = "GET", viewer: HttpClient | None = None, **fields: str
+    ) -> Answer:
+        async with self.open(target, method, viewer, **fields) as incoming:
             body = await incoming.read(1 << 30)
             return Answer(incoming.head.status, dict(incoming.head.fields), body)
 
     async def admin(self, method: str, path: str, order: Any = None) -> Any:
-        body = b"" if order is None else json.dumps(order).encode()
+        body = order if isinstance(order, bytes) else b"" if order is None else json.dumps(order).encode()
         address = (EDGE, self.admin_port)
         async with self.viewer.request(method, address, path, {"host": "ia2"}, body) as incoming:
             text = (await incoming.read(1 << 20)).decode()
@@ -225,9 +242,12 @@ class SlowPage:
 Story = Callable[[Cdn], Awaitable[None]]
 
 
-@pytest.fixture
-def play() -> Callable[..., None]:
-    """Runs a story with a CDN; whatever a loop would only log fails the test."""
+@pytest.fixture(params=[True, False], ids=["lanes", "no lanes"])
+def play(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Runs a story with a CDN; whatever a loop would only log fails the test.
+
+    Every story runs with the quick ways to an answer and without them: they must not show.
+    """
 
     def run(story: Story, **options: Any) -> None:
         complaints: list[dict[str, Any]] = []
@@ -236,6 +256,7 @@ def play() -> Callable[..., None]:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
             async with asyncio.timeout(20):
                 cdn = Cdn()
+                cdn.lanes = request.param
                 await cdn.start(**options)
                 try:
                     await story(cdn)

@@ -30,7 +30,7 @@ def test_fifty_simultaneous_misses_are_one_fetch(play: Play) -> None:
         body = [bytes([number]) * 50_000 for number in range(8)]
         slow = cdn.slow_page("/a", body)
         viewers = [asyncio.create_task(cdn.get("/a")) for _ in range(50)]
-        await until(lambda: cdn.edge.application.counters.requests == 50)
+        await until(lambda: cdn.edge.counters.requests == 50)
         slow.let()
         answers = await asyncio.gather(*viewers)
         assert all(answer.body == b"".join(body) for answer in answers)
@@ -48,7 +48,7 @@ def test_who_comes_late_follows_from_the_start_and_a_range_does_not_wait_for_the
         slow = cdn.slow_page("/a", pieces)
         async with cdn.open("/a") as first:
             slow.let(2)
-            await until(lambda: cdn.edge.application.counters.bytes_filled == 400_000)
+            await until(lambda: cdn.edge.counters.bytes_filled == 400_000)
             part = await cdn.get("/a", range="bytes=299999-300000")
             assert (part.status, part.body, part.cache.collapsed) == (206, b"ab", True)
             early = await cdn.get("/a", range="bytes=0-9")
@@ -56,7 +56,7 @@ def test_who_comes_late_follows_from_the_start_and_a_range_does_not_wait_for_the
             async with cdn.open("/a", range="bytes=399999-400001") as beyond:
                 assert beyond.head.status == 206
                 late = asyncio.create_task(cdn.get("/a"))
-                await until(lambda: cdn.edge.application.counters.requests == 5)
+                await until(lambda: cdn.edge.counters.requests == 5)
                 slow.let()
                 assert await rest(beyond.pieces()) == b"bcc"
             assert (await late).body == b"".join(pieces)
@@ -98,7 +98,7 @@ def test_everybody_gets_an_answer_of_his_own_when_it_is_private(play: Play) -> N
     async def story(cdn: Any) -> None:
         slow = cdn.slow_page("/a", [b"mine"], cache_control="private")
         viewers = [asyncio.create_task(cdn.get("/a")) for _ in range(5)]
-        await until(lambda: cdn.edge.application.counters.requests == 5)
+        await until(lambda: cdn.edge.counters.requests == 5)
         slow.let()
         answers = await asyncio.gather(*viewers)
         assert [answer.body for answer in answers] == [b"mine"] * 5
@@ -118,7 +118,7 @@ def test_a_crowd_does_not_storm_an_ailing_origin(play: Play) -> None:
 
         cdn.pages["/a"] = ailing
         viewers = [asyncio.create_task(cdn.get("/a")) for _ in range(20)]
-        await until(lambda: cdn.edge.application.counters.requests == 20)
+        await until(lambda: cdn.edge.counters.requests == 20)
         ready.set()
         answers = await asyncio.gather(*viewers)
         assert [(answer.status, answer.body) for answer in answers] == [(503, b"ailing")] * 20
@@ -132,9 +132,9 @@ def test_when_the_origin_breaks_off_so_does_every_viewers_connection(play: Play)
         slow = cdn.slow_page("/a", [b"x" * 1000, b"y" * 1000])
         slow.announced = False  # so that only the end itself tells that it is the end
         viewers = [asyncio.create_task(cdn.get("/a")) for _ in range(3)]
-        await until(lambda: cdn.edge.application.counters.requests == 3)
+        await until(lambda: cdn.edge.counters.requests == 3)
         slow.let(1)
-        await until(lambda: cdn.edge.application.counters.bytes_sent == 3000)
+        await until(lambda: cdn.edge.counters.bytes_sent == 3000)
         slow.break_off()
         outcomes = await asyncio.gather(*viewers, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [UpstreamFault] * 3
@@ -231,7 +231,7 @@ def test_a_little_stale_is_served_at_once_and_confirmed_once_in_the_background(p
             assert (answer.body, answer.cache.hit, answer.cache.ttl) == (b"picture", True, -10)
         await slow.begun.wait()
         slow.let()
-        await until(lambda: cdn.edge.application.store.get("movie/a").body.octets == b"newer")
+        await until(lambda: cdn.edge.store.get("movie/a").body.octets == b"newer")
         assert (await cdn.get("/a")).body == b"newer"
         assert cdn.asked["/a"] == 2
 
@@ -307,9 +307,9 @@ def test_a_disk_that_fills_up_in_the_middle_breaks_nobody_off(play: Play) -> Non
         slow = cdn.slow_page("/a", pieces)
         viewers = [asyncio.create_task(cdn.get("/a")) for _ in range(3)]
         viewers.append(asyncio.create_task(cdn.get("/a", range="bytes=39990-")))
-        await until(lambda: cdn.edge.application.counters.requests == 4)
+        await until(lambda: cdn.edge.counters.requests == 4)
         slow.let(4)
-        await until(lambda: cdn.edge.application.counters.bytes_filled == 160_000)
+        await until(lambda: cdn.edge.counters.bytes_filled == 160_000)
         cdn.disk.fill(1000)
         slow.let()
         answers = await asyncio.gather(*viewers)
@@ -350,7 +350,7 @@ def test_who_reads_slowly_holds_up_nobody_and_costs_bounded_memory(play: Play) -
         body = bytes(range(250)) * 80_000  # 20 MB: more than sockets hold
         cdn.page("/a", body)
         async with cdn.open("/a") as slow:
-            await until(lambda: cdn.edge.application.store.get("movie/a") is not None)
+            await until(lambda: cdn.edge.store.get("movie/a") is not None)
             assert (await cdn.get("/a")).body == body
             (held,) = [each for each in cdn.edge.listener.connections if not each.peer_reads]
             assert held.transport.get_write_buffer_size() < 1_000_000
@@ -365,7 +365,7 @@ def test_a_slow_viewer_slows_the_origin_when_nothing_can_be_stored(play: Play) -
         body = [bytes(range(250)) * 4000] * 20
         page = cdn.slow_page("/a", body, cache_control="no-store")
         page.let()
-        counters = cdn.edge.application.counters
+        counters = cdn.edge.counters
         async with cdn.open("/a") as slow:
             before = -1
             while counters.bytes_filled != before:  # until nothing moves any more
@@ -386,7 +386,7 @@ def test_an_eviction_takes_nothing_from_those_who_read(play: Play) -> None:
         await cdn.get("/a")
         async with cdn.open("/a") as slow:
             await cdn.get("/b")
-            assert cdn.edge.application.store.head("movie/a") is None
+            assert cdn.edge.store.head("movie/a") is None
             assert await rest(slow.pieces()) == body
 
     play(story, cache_megabytes=30)

@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -40,13 +41,14 @@ def test_failures_in_a_row_take_a_server_out_and_good_probes_bring_it_back() -> 
 
 def test_a_server_that_drains_is_out_at_once() -> None:
     record = Record()
-    record.withdrew()
+    record.withdrew("drains")
     assert record.condition() == Condition(False, 0.0, "drains")
 
 
 def test_health_pages() -> None:
-    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, False)
-    assert read_health(b'{"load": 7, "draining": true}') == (1.0, True)
+    assert read_health(b'{"name": "ia1", "load": 0.03, "draining": false}') == (0.03, "")
+    assert read_health(b'{"load": 7, "draining": true, "full": true}') == (1.0, "drains")
+    assert read_health(b'{"load": 1, "draining": false, "full": true}') == (1.0, "is full")
 
 
 @pytest.mark.parametrize(
@@ -94,19 +96,33 @@ def test_conditions_follow_the_servers(example: Callable[[str], Internet]) -> No
                 pages, server.address, server.admin_port, clock=lambda: 0.0
             )
         start = Conditions()
-        prober = Prober(snapshot, start, changes.put_nowait, rng=random.Random(1), probes=probes)
+        made = [start]
+
+        def changed(conditions: Conditions) -> None:
+            made.append(conditions)
+            changes.put_nowait(conditions)
+
+        prober = Prober(snapshot, start, changed, rng=random.Random(1), probes=probes)
         conditions = await until(changes, lambda now: now.of("fra2").why == "answers its probes")
         assert conditions.number > 0
         pages.said["ia1"] = {"load": 0.51, "draining": False}
         pages.said["ia2"] = {"load": 0.0, "draining": True}
         await until(changes, lambda now: now.of("ia1").load == 0.51 and now.of("ia2").why == "drains")
+        pages.said["ia2"] = {"load": 0.0, "draining": False, "full": True}
+        await until(changes, lambda now: now.of("ia2").why == "is full")
         await listeners["ord1"].drain(0)
         conditions = await until(changes, lambda now: not now.of("ord1").healthy)
         assert "connection" in conditions.of("ord1").why and conditions.of("ord2").healthy
         pages.status = 503
         conditions = await until(changes, lambda now: not now.of("fra1").healthy)
         assert conditions.of("fra1").why == "status 503"
+        fresh = listeners["fra1"].counters
+        assert fresh.accepted_total == sum(fresh.requests_total) > 1, "each probe has a connection of its own"
         assert probes["ord1", "failed"] >= 2 and probes["fra1", "good"] >= 1
+        for before, after in pairwise(made):
+            assert after.servers.keys() == snapshot.servers.keys()
+            others = [name for name in snapshot.servers if before.of(name) is not after.of(name)]
+            assert len(others) == 1, "a server that did not change keeps its condition, the very object"
         await prober.stop()
         for listener in listeners.values():
             await listener.drain(0)

@@ -18,6 +18,9 @@ from nearcast.router.selected import DECISIONS_KEPT, SelectedNames, decision_rin
 from nearcast.router.zones import cdn_zone
 from nearcast.selection.conditions import Condition, Conditions
 from nearcast.selection.decide import Selector
+from nearcast.wire.dns.codes import Type
+from nearcast.wire.dns.message import ClientSubnet
+from nearcast.wire.dns.names import wire_name
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +34,18 @@ class Scene:
     def __init__(self, config: Config, **servers: Condition) -> None:
         snapshot = first_router(config)
         self.ring = decision_ring()
-        selector = Selector(snapshot, Conditions(7, servers))
-        selected = SelectedNames(selector, selected_names(snapshot), self.ring, lambda: 1234.5)
-        self.authority = Authority([cdn_zone(snapshot)], selected)
+        self.selector = Selector(snapshot, Conditions(7, servers))
+        names = selected_names(snapshot)
+        self.selected = SelectedNames(self.selector, names, self.ring, lambda: 1234.5)
+        self.zones = [cdn_zone(snapshot)]
+        self.authority = Authority(self.zones, self.selected)
+
+    def change(self, **servers: Condition) -> None:
+        """New Conditions, as the router takes them over."""
+        number = self.selector.conditions.number + 1
+        self.selector = self.selector.with_conditions(Conditions(number, servers))
+        self.selected = self.selected.under(self.selector)
+        self.authority = Authority(self.zones, self.selected)
 
     def ask(
         self, name: str, rdtype: str = "A", subnet: str = "", peer: str = "8.8.8.8"
@@ -166,3 +178,35 @@ def test_decisions_are_kept_for_the_status_page_and_only_the_last(config: Config
         scene.ask("movie.cdn.test", peer="203.0.113.53")
     assert len(scene.ring) == DECISIONS_KEPT
     assert decided_json(scene.ring[0])["client"] == "203.0.113.53"
+
+
+def test_new_conditions_change_the_answers_that_they_concern_and_no_other(config: Config) -> None:
+    scene = Scene(config)
+
+    def rrsets(subnet: str) -> object:
+        client = ClientSubnet(1, 24, ip_network(subnet).network_address.packed[:3])
+        choice = scene.selected.choose(wire_name("movie.cdn.test"), "127.0.0.1", client)
+        assert choice is not None
+        return choice.rrsets[Type.A]
+
+    iowa, frankfurt = rrsets("203.0.113.0/24"), rrsets("198.51.100.0/24")
+    scene.change(ia1=Condition(load=0.4))
+    assert rrsets("203.0.113.0/24") is iowa, "some load is no reason to compile anew"
+    assert scene.ring[-1].decision.conditions == 8
+    assert scene.ring[-1].decision.candidates[0].load == pytest.approx(0.2)
+    assert scene.ring[0].decision.candidates[0].load == 0, "a decision that is kept stays as it was"
+    scene.change(ia1=Condition(healthy=False))
+    assert "127.0.51.1" not in addresses(scene.ask("movie.cdn.test", subnet="203.0.113.0/24"))
+    assert rrsets("198.51.100.0/24") is frankfurt, "the same servers have the same RRsets"
+    scene.change()
+    assert rrsets("203.0.113.0/24") is iowa
+
+
+def test_what_is_remembered_is_bounded(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nearcast.router.selected.REMEMBERED_MAX", 3)
+    scene = Scene(config)
+    for number in range(20):
+        name, subnet = f"s{number:02d}.movie.cdn.test", f"203.0.{number}.0/24"
+        assert addresses(scene.ask(name, subnet=subnet)) == addresses(Scene(config).ask(name, subnet=subnet))
+        kept = scene.selected._clients, scene.selected._rrsets, scene.selected._answers
+        assert max(map(len, kept)) <= 3

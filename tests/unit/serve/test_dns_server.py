@@ -196,3 +196,32 @@ def test_a_port_that_is_taken_is_said_so(run_on: RunOn) -> None:
         await listener.drain(1)
 
     run_on(scene())
+
+
+@pytest.mark.parametrize("heard", [b"\0", b"\0\x05hel"])
+def test_a_question_that_does_not_become_whole_holds_no_place(run_on: RunOn, heard: bytes) -> None:
+    async def scene() -> None:
+        listener = await listen_dns(upper, "127.0.0.1", 0, limits=StreamLimits(idle_seconds=0.2))
+        reader, writer = await connect(listener)
+        for octet in framed(b"one"):  # a slow one is answered
+            writer.write(bytes([octet]))
+            await asyncio.sleep(0.02)
+        assert await next_frame(reader) == b"tcp ONE"
+        if len(heard) == 1:
+            writer.write(heard)
+        else:
+            writer.write(b"\x05\x00")  # 1,280 bytes, one every now and then
+
+        async def trickle() -> None:
+            while len(heard) > 1:
+                writer.write(b"x")
+                await asyncio.sleep(0.02)
+
+        trickling = asyncio.ensure_future(trickle())
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(1)
+        trickling.cancel()
+        writer.close()
+        await listener.drain(1)
+
+    run_on(scene())

@@ -76,7 +76,7 @@ def test_requests_share_a_connection() -> None:
                 (200, True, b""),
                 (200, True, b"DELETE /a "),
             ]
-            assert listener.accepted_total == 1
+            assert listener.counters.accepted_total == 1
             await client.close()
 
     run(scene())
@@ -256,6 +256,75 @@ def test_patience_ends(answer: bytes, sentence: str, retry_safe: bool) -> None:
             with pytest.raises(UpstreamFault, match=sentence) as caught:
                 await get(client, address)
             assert caught.value.retry_safe == retry_safe
+
+    run(scene())
+
+
+@asynccontextmanager
+async def trickling(first: bytes, again: bytes, seconds: float = 0.01) -> AsyncIterator[tuple[str, int]]:
+    """A server that answers with `first`, then with `again` for ever."""
+
+    async def make_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        while not writer.is_closing():
+            await asyncio.sleep(seconds)
+            writer.write(again)
+
+    server = await asyncio.start_server(make_connection, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[:2]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "sentence", "retry_safe"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y", "no answer within", True),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", "no answer within", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2", b"0", "no answer within", True),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5;",
+            b"x",
+            "nothing more of the body",
+            False,
+        ),
+    ],
+)
+def test_bytes_that_are_no_progress_buy_no_time(
+    first: bytes, again: bytes, sentence: str, retry_safe: bool
+) -> None:
+    async def scene() -> None:
+        client = HttpClient(ClientLimits(head_seconds=0.1, stall_seconds=0.1))
+        async with trickling(first, again) as address:
+            with pytest.raises(UpstreamFault, match=sentence) as caught:
+                await get(client, address)
+            assert (caught.value.retry_safe, caught.value.timed_out) == (retry_safe, True)
+
+    run(scene())
+
+
+def test_interim_responses_are_bounded_in_all() -> None:
+    async def scene() -> None:
+        interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+        client = HttpClient(ClientLimits(head_bytes_max=40 * len(interim)))
+        final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        async with scripted(interim * 35 + final + b"hi", interim * 40 + final + b"hi") as address:
+            assert await get(client, address) == b"hi"
+            await client.close()
+            with pytest.raises(UpstreamFault, match="head of more than"):
+                await get(HttpClient(client.limits), address)
+
+    run(scene())
+
+
+def test_a_body_that_goes_on_slowly_is_no_stall() -> None:
+    async def scene() -> None:
+        client = HttpClient(ClientLimits(stall_seconds=0.2))
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
+        async with trickling(head, b"x", 0.03) as address:
+            assert await get(client, address) == b"x" * 20
 
     run(scene())
 

@@ -12,12 +12,14 @@ from collections.abc import Callable
 import pytest
 
 from nearcast.model.faults import UpstreamFault
+from nearcast.serve.deadline import TURNS
 from nearcast.serve.http_channel import Octets
-from nearcast.serve.http_connection import LINGER_SECONDS, HttpConnection
+from nearcast.serve.http_connection import LINGER_SECONDS, TURN_ANSWERS_MAX, HttpConnection
+from nearcast.serve.http_requests import BODY_TAKE_BYTES, RequestReader
 from nearcast.serve.http_server import Application, Exchange, HttpListener
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http import field_block
-from nearcast.wire.http.field_block import FieldBlock
+from nearcast.wire.http.field_block import FieldBlock, few_field_lines
 from nearcast.wire.http.head import parse_request_head
 from nearcast.wire.http.message import HttpFault, RequestHead
 
@@ -96,7 +98,7 @@ class Wire(asyncio.Transport):
 
 
 async def rest() -> None:
-    for _ in range(8):
+    for _ in range(4 * TURNS):
         await asyncio.sleep(0)
 
 
@@ -335,6 +337,42 @@ def test_a_slow_head_is_refused_however_it_trickles() -> None:
     play(scene)
 
 
+def test_empty_lines_now_and_then_hold_no_connection() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        wire = stage.wire()
+        assert await wire.hear(GET) == GET_ANSWER
+        for _ in range(3):
+            assert await wire.hear(b"\r\n") == b""
+            await stage.pass_time(StreamLimits().idle_seconds / 3)
+        assert wire.state == "closed"
+
+    play(scene)
+
+
+def test_answers_move_the_idle_deadline() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        wire = stage.wire()
+        for _ in range(5):
+            await stage.pass_time(StreamLimits().idle_seconds * 0.9)
+            assert await wire.hear(GET) == GET_ANSWER
+
+    play(scene)
+
+
+def test_a_request_that_has_begun_is_not_cut_short_by_the_idle_deadline() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        wire = stage.wire()
+        await stage.pass_time(StreamLimits().idle_seconds - 1)
+        await wire.hear(GET[:9])
+        await stage.pass_time(2)
+        assert await wire.hear(GET[9:]) == GET_ANSWER
+
+    play(scene)
+
+
 def test_a_slow_body_is_refused() -> None:
     async def scene() -> None:
         stage = Stage(echo, HttpLimits(body_seconds_max=5))
@@ -402,6 +440,86 @@ def test_requests_wait_for_their_turn_and_in_bounds() -> None:
         assert wire.reading
 
     play(scene)
+
+
+def test_who_asks_for_much_at_once_lets_others_have_their_turn() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        greedy, modest = stage.wire(), stage.wire()
+        greedy.connection.data_received(GET * 1000)
+        modest.connection.data_received(GET)
+        assert greedy.said == GET_ANSWER * TURN_ANSWERS_MAX
+        assert modest.said == GET_ANSWER
+        greedy.connection.data_received(POST)
+        assert greedy.said == GET_ANSWER * TURN_ANSWERS_MAX, "more bytes bring no further turn"
+        assert not greedy.reading, "and what waits is bounded"
+        while len(greedy.said) < len(GET_ANSWER) * 1000:  # turn by turn
+            before = len(greedy.said)
+            await asyncio.sleep(0)
+            assert len(greedy.said) - before <= len(GET_ANSWER) * TURN_ANSWERS_MAX
+        await rest()
+        assert greedy.said == GET_ANSWER * 1000 + answer("POST /p x hello"), "in their order"
+        assert greedy.reading
+
+    play(scene)
+
+
+def test_a_peer_that_leaves_or_is_refused_has_no_further_turn() -> None:
+    async def scene() -> None:
+        stage = Stage(echo)
+        leaves, errs = stage.wire(), stage.wire()
+        leaves.connection.data_received(GET * 100)
+        errs.connection.data_received(GET * TURN_ANSWERS_MAX + b"?\r\n\r\n" + GET)
+        leaves.abort()
+        await rest()
+        assert leaves.said == GET_ANSWER * TURN_ANSWERS_MAX
+        assert errs.said.startswith(GET_ANSWER * TURN_ANSWERS_MAX + b"HTTP/1.1 400 Bad Request")
+        assert errs.state == "half closed"
+
+    play(scene)
+
+
+def test_a_peer_is_not_read_again_before_what_it_sent_is_answered() -> None:
+    async def scene() -> None:
+        turns: list[asyncio.Future[None]] = []
+
+        async def slow(exchange: Exchange) -> None:
+            turns.append(stage.loop.create_future())
+            await turns[-1]
+            echo(exchange)
+
+        stage = Stage(slow, HttpLimits(head_bytes_max=80))
+        wire = stage.wire()
+        await wire.hear(GET * 10)
+        while len(turns) < 9:
+            assert not wire.reading, f"{10 - len(turns)} requests still wait"
+            turns[-1].set_result(None)
+            await rest()
+        assert wire.reading
+
+    play(scene)
+
+
+def test_pipelined_requests_are_not_copied_again_and_again() -> None:
+    """Reading takes steps in proportion to the bytes, not to their square."""
+    copied = 0
+
+    class Watched(bytes):
+        def __getitem__(self, key: object) -> object:  # type: ignore[override]
+            nonlocal copied
+            taken = bytes.__getitem__(self, key)  # type: ignore[index]
+            copied += len(taken) if isinstance(taken, bytes) else 1
+            return taken
+
+    for message in (GET, POST, CHUNKED, b"\r\n" + GET):
+        copied = 0
+        reader = RequestReader(parse_request_head, HttpLimits())
+        heard = Watched(message * 2000)
+        reader.feed(heard)
+        for _ in range(2000):
+            assert reader.next() is not None
+        assert reader.unread_bytes == 0
+        assert copied <= 2 * len(heard) + 2000 * BODY_TAKE_BYTES
 
 
 def test_a_peer_that_takes_no_answers_gets_no_further_ones() -> None:
@@ -589,6 +707,52 @@ def test_a_crash_of_the_application_is_our_fault(
     assert "the application crashed on GET /a?b" in caplog.text
 
 
+def assert_wrongly(exchange: Exchange) -> None:
+    raise AssertionError("state is wrong")
+
+
+async def assert_wrongly_midway(exchange: Exchange) -> None:
+    exchange.begin(200, {}, 5)
+    raise AssertionError("state is wrong")
+
+
+@pytest.mark.parametrize(
+    ("application", "state", "ends"),
+    [
+        (assert_wrongly, "closed", True),
+        (forget, "closed", True),
+        (assert_wrongly_midway, "reset", True),
+        (crash, "closed", False),
+        (crash_midway, "reset", False),
+    ],
+)
+def test_a_failed_assertion_is_answered_and_told_to_the_loop(
+    application: Application, state: str, ends: bool
+) -> None:
+    async def scene() -> None:
+        told: list[dict[str, object]] = []
+        stage = Stage(application)
+        stage.loop.set_exception_handler(lambda _, context: told.append(context))
+        wire = stage.wire()
+        assert (await wire.hear(GET)).startswith(b"HTTP/1.1 500" if state == "closed" else b"HTTP/1.1 200")
+        assert wire.state == state
+        assert [type(each["exception"]) for each in told] == [AssertionError] * ends
+
+    play(scene)
+
+
+@pytest.mark.parametrize("status", [100 + 499, 600, 666, 999])
+def test_an_answer_of_any_status_is_counted_and_the_next_request_answered(status: int) -> None:
+    async def scene() -> None:
+        stage = Stage(lambda exchange: exchange.respond(status, {}, b"hi"))
+        said = await stage.wire().hear(GET + GET)
+        assert said.count(b"HTTP/1.1 %d " % status) == 2
+        assert stage.listener.counters.requests_total[5 if status < 600 else 0] == 2
+        assert stage.listener.counters.crashes_total == 0
+
+    play(scene)
+
+
 @pytest.mark.parametrize("fault", [KeyError("ours"), UpstreamFault("a", "gone"), HttpFault(400, "yours")])
 def test_an_answer_that_has_begun_is_broken_off(fault: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def application(exchange: Exchange) -> None:
@@ -716,6 +880,7 @@ def test_fields_may_be_a_block_and_some_more(
 def test_a_block_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         block = FieldBlock({"etag": '"e"', "x": "é"})
+        few_field_lines({"age": "", "cache-status": ""})  # their names have been seen
         monkeypatch.setattr(field_block, "_FIELD_LINES", None)
         monkeypatch.setattr(field_block, "_VALUE", None)
         more = {"age": "7", "cache-status": "ia1; hit; ttl=3"}

@@ -55,8 +55,10 @@ def test_what_a_listener_counts_is_shown(run_on: RunOn) -> None:
         narrow_door = await listen_http(application, HERE, 0, clock=lambda: 0.0, stream_limits=one)
         for line in (b"GET /a", b"GET /a", b"GET /none", b"GET /broken", b"GET /fault", b"G@T /?"):
             await tell(open_door, line + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        reader, idle = await asyncio.open_connection(HERE, narrow_door.port)
         _, staying = await asyncio.open_connection(HERE, narrow_door.port)
-        await tell(narrow_door, b"")
+        assert await reader.read() == b"", "the idle one made room"
+        idle.close()
         page = exposition(program_families({"open": [open_door], "narrow": [narrow_door]}))
         staying.close()
         await narrow_door.drain(1)
@@ -65,8 +67,9 @@ def test_what_a_listener_counts_is_shown(run_on: RunOn) -> None:
 
     found = run_on(scene())
     assert found['nearcast_tcp_connections{listener="narrow"}'] == 1
-    assert found['nearcast_tcp_accepted_total{listener="narrow"}'] == 1
-    assert found['nearcast_tcp_refused_total{listener="narrow"}'] == 1
+    assert found['nearcast_tcp_accepted_total{listener="narrow"}'] == 2
+    assert found['nearcast_tcp_given_up_total{listener="narrow"}'] == 1
+    assert found['nearcast_tcp_refused_total{listener="narrow"}'] == 0
     assert found['nearcast_tcp_accepted_total{listener="open"}'] == 6
     assert found['nearcast_http_responses_total{listener="open",status="2xx"}'] == 2
     assert found['nearcast_http_responses_total{listener="narrow",status="2xx"}'] == 0

@@ -26,6 +26,7 @@ class Echo(Connection):
 
     def received(self, octets: bytes) -> None:
         self.received_bytes += len(octets)
+        self.extend()
         self.transport.write(octets)
 
     def ended(self) -> None:
@@ -298,24 +299,151 @@ def test_abrupt_close_leaves_nothing_behind(run_on) -> None:
     run_on(main())
 
 
-def test_one_connection_more_than_the_bound_is_closed_and_the_others_live(run_on) -> None:
+def test_bytes_that_are_nothing_whole_do_not_move_the_idle_deadline(run_on) -> None:
+    class Waiting(Echo):
+        def received(self, octets: bytes) -> None:
+            self.received_bytes += len(octets)
+
     async def main() -> None:
         made: list[Echo] = []
-        listener = await listen_tcp(keeping(made), HERE, 0, StreamLimits(connections_max=2))
-        kept = [await connected(listener, made) for _ in range(2)]
+        listener = await listen_tcp(keeping(made, Waiting), HERE, 0, StreamLimits(idle_seconds=0.2))
         reader, writer = await asyncio.open_connection(HERE, listener.port)
-        assert await reader.read() == b""
+
+        async def trickle() -> None:
+            while True:
+                writer.write(b"a")
+                await asyncio.sleep(0.02)
+
+        trickling = asyncio.ensure_future(trickle())
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(1)
+        assert made[0].received_bytes > 1
+        assert listener.counters.expired_total == 1
+        trickling.cancel()
         writer.close()
-        assert listener.refused_total == 1
-        assert not made[2].gone.is_set(), "what never began is not told to be lost"
-        for reader, writer, _ in kept:
-            writer.write(b"b")
-            assert await reader.readexactly(1) == b"b"
+        await listener.drain(1)
+
+    run_on(main())
+
+
+# --- room -----------------------------------------------------------------------------------------
+class Busy(Echo):
+    """At work from the first byte on."""
+
+    @property
+    def busy(self) -> bool:
+        return self.received_bytes > 1
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def come(listener: Listener, address: str, said: bytes = b"a") -> Ends:
+    """Connect from `address` and be answered."""
+    reader, writer = await asyncio.open_connection(HERE, listener.port, local_addr=(address, 0))
+    writer.write(said)
+    assert await reader.readexactly(len(said)) == said
+    return reader, writer
+
+
+async def is_closed(ends: Ends) -> bool:
+    try:
+        async with asyncio.timeout(0.05):
+            return await ends[0].read() == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def test_when_there_is_no_room_the_idlest_of_the_greediest_makes_some(run_on) -> None:
+    async def main() -> None:
+        listener = await listen_tcp(Echo, HERE, 0, StreamLimits(connections_max=4))
+        alone = await come(listener, "127.0.0.8")
+        greedy = [await come(listener, "127.0.0.9") for _ in range(3)]
+        await asyncio.sleep(0.01)  # loops count time in milliseconds
+        greedy[0][1].write(b"b")
+        await greedy[0][0].readexactly(1)
+        newcomer = await come(listener, "127.0.0.10")
+        assert [await is_closed(each) for each in (alone, *greedy, newcomer)] == [False] * 2 + [True] + [
+            False
+        ] * 2
+        assert len(listener.connections) == 4
+        assert (listener.counters.given_up_total, listener.counters.turned_away_total) == (1, 0)
+        for _, writer in (alone, newcomer, *greedy):
             writer.close()
-        for _, _, connection in kept:
-            await connection.gone.wait()
-        _, writer, _ = await connected(listener, made)  # there is listener again
-        writer.close()
+        await listener.drain(1)
+
+    run_on(main())
+
+
+def test_a_flood_from_one_address_keeps_nobody_else_out(run_on) -> None:
+    async def main() -> None:
+        limits = StreamLimits(connections_max=40, connections_per_client_max=30)
+        listener = await listen_tcp(Busy, HERE, 0, limits)
+        flood = [await asyncio.open_connection(HERE, listener.port) for _ in range(200)]
+        for _, writer in flood:
+            writer.write(b"ab")
+        others = [await come(listener, f"127.0.1.{number}", b"hi") for number in range(1, 21)]
+        assert not any([await is_closed(each) for each in others])
+        assert len(listener.connections) == 40
+        for _, writer in (*flood, *others):
+            writer.transport.abort()
+        await listener.drain(1)
+
+    run_on(main())
+
+
+def test_one_client_has_a_bounded_number_and_its_idlest_goes_first(run_on) -> None:
+    async def main() -> None:
+        limits = StreamLimits(connections_per_client_max=2)
+        listener = await listen_tcp(Busy, HERE, 0, limits)
+        idle, busy = await come(listener, "127.0.0.8"), await come(listener, "127.0.0.8", b"work")
+        third = await come(listener, "127.0.0.8", b"work")
+        assert [await is_closed(each) for each in (idle, busy, third)] == [True, False, False]
+        reader, writer = await asyncio.open_connection(HERE, listener.port, local_addr=("127.0.0.8", 0))
+        assert await is_closed((reader, writer)), "it would cost the client its own work"
+        other = await come(listener, "127.0.0.9")
+        assert (listener.counters.given_up_total, listener.counters.turned_away_total) == (1, 1)
+        for _, each in (idle, busy, third, other):
+            each.close()
+        await listener.drain(1)
+
+    run_on(main())
+
+
+def test_an_idle_one_goes_before_the_greediests_work(run_on) -> None:
+    async def main() -> None:
+        listener = await listen_tcp(Busy, HERE, 0, StreamLimits(connections_max=4))
+        greedy = [await come(listener, "127.0.0.9", b"work") for _ in range(3)]
+        idle = await come(listener, "127.0.0.8")
+        newcomer = await come(listener, "127.0.0.10", b"work")
+        assert [await is_closed(each) for each in (*greedy, idle, newcomer)] == [False] * 3 + [True, False]
+        for _, writer in (newcomer, *greedy):
+            writer.close()
+        await listener.drain(1)
+
+    run_on(main())
+
+
+def test_work_goes_for_the_sake_of_fairness_only(run_on) -> None:
+    async def main() -> None:
+        made: list[Echo] = []
+        listener = await listen_tcp(keeping(made, Busy), HERE, 0, StreamLimits(connections_max=3))
+        assert not listener.full
+        greedy = [await come(listener, "127.0.0.9", b"work") for _ in range(2)]
+        others = [await come(listener, "127.0.0.8", b"work")]
+        assert listener.full
+        with_one = asyncio.open_connection(HERE, listener.port, local_addr=("127.0.0.8", 0))
+        assert await is_closed(await with_one), "as many for one as for the other would be no fairer"
+        assert not made[3].gone.is_set(), "what never began is not told to be lost"
+        others.append(await come(listener, "127.0.0.7", b"work"))
+        assert [await is_closed(each) for each in greedy] == [True, False]
+        one_each = asyncio.open_connection(HERE, listener.port, local_addr=("127.0.0.6", 0))
+        assert await is_closed(await one_each), "everybody has one, at work"
+        assert listener.counters.turned_away_total == 2
+        for _, writer in (*others, *greedy):
+            writer.close()
         await listener.drain(1)
 
     run_on(main())

@@ -48,7 +48,7 @@ def test_none_is_silence(run_on) -> None:
             sock.sendto(b"be silent", (HERE, listener.port))
             sock.sendto(b"12", (HERE, listener.port))
             assert await asyncio.get_running_loop().sock_recv(sock, 99) == b"21"
-        assert listener.received_total == 2
+        assert listener.counters.received_total == 2
         await listener.drain(1)
 
     run_on(main())
@@ -80,7 +80,7 @@ def test_coroutines_under_way_are_bounded_and_one_more_is_dropped(run_on) -> Non
         with a_client() as sock:
             for octets in (b"1", b"2", b"3"):
                 sock.sendto(octets, (HERE, listener.port))
-            while listener.dropped_total < 1:  # noqa: ASYNC110
+            while listener.counters.dropped_total < 1:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             may_answer.set()
             assert {await loop.sock_recv(sock, 9), await loop.sock_recv(sock, 9)} == {b"1", b"2"}
@@ -124,7 +124,7 @@ def test_a_question_from_port_0_which_cannot_be_answered_harms_nobody(run_on) ->
         with raw:
             raw.sendto(struct.pack(">HHHH", 0, listener.port, 11, 0) + b"abc", (HERE, 0))
         assert await ask(listener, b"abc") == b"cba"
-        assert listener.received_total == 2
+        assert listener.counters.received_total == 2
         await listener.drain(1)
 
     run_on(main())
@@ -158,12 +158,12 @@ def test_drain_lets_answers_under_way_leave_and_frees_the_port(run_on) -> None:
         loop = asyncio.get_running_loop()
         with a_client() as sock:
             sock.sendto(b"under way", (HERE, port))
-            while not listener.received_total:  # noqa: ASYNC110
+            while not listener.counters.received_total:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             drained = asyncio.ensure_future(listener.drain(10))
             await asyncio.sleep(0)
             sock.sendto(b"too late", (HERE, port))
-            while not listener.dropped_total:  # noqa: ASYNC110
+            while not listener.counters.dropped_total:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             may_answer.set()
             assert await loop.sock_recv(sock, 99) == b"under way"
@@ -183,7 +183,7 @@ def test_drain_gives_up_at_its_deadline_and_may_be_called_again(run_on) -> None:
         listener = await listen_udp(never, HERE, 0)
         with a_client() as sock:
             sock.sendto(b"abc", (HERE, listener.port))
-            while not listener.received_total:  # noqa: ASYNC110
+            while not listener.counters.received_total:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         await listener.drain(0.01)
         await listener.drain(1)
@@ -198,7 +198,7 @@ def test_when_the_kernel_takes_no_more_answers_are_dropped(run_on) -> None:
         listener.pause_writing()  # as the transport does with a full buffer
         with a_client() as sock:
             sock.sendto(b"abc", (HERE, listener.port))
-            while not listener.dropped_total:  # noqa: ASYNC110
+            while not listener.counters.dropped_total:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         listener.resume_writing()
         assert await ask(listener, b"abc") == b"cba"

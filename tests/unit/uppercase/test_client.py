@@ -51,7 +51,7 @@ def test_after_the_stated_tries_the_client_says_that_datagrams_may_be_lost() -> 
         server = await listen_udp(lambda octets, peer: None, HERE, 0)
         with pytest.raises(Unanswered, match=r"3 tries of 0\.05 s each: datagrams may be lost"):
             await UdpAsker((HERE, server.port), QUICK, time.perf_counter).ask(b"hello")
-        assert server.received_total == 3
+        assert server.counters.received_total == 3
         await server.drain(1)
 
     play(main)
@@ -63,7 +63,7 @@ def test_a_reply_from_a_wrong_address_is_ignored() -> None:
 
         def misled(octets: bytes, peer: Peer) -> bytes | None:
             stranger.transport.sendto(b"FROM A STRANGER", peer)
-            return octets.upper() if server.received_total == 2 else None
+            return octets.upper() if server.counters.received_total == 2 else None
 
         server = await listen_udp(misled, HERE, 0)
         reply = await UdpAsker((HERE, server.port), QUICK, time.perf_counter).ask(b"hello")
@@ -121,7 +121,7 @@ def test_what_does_not_fit_a_datagram_is_not_sent(text: bytes, sentence: str) ->
         server = await start_uppercase(HERE, 0)
         with pytest.raises(NotAsked, match=sentence):
             await UdpAsker((HERE, server.port), SURE, time.perf_counter).ask(text)
-        assert server.datagrams.received_total == 0
+        assert server.datagrams.counters.received_total == 0
         await server.drain(1)
 
     play(main)
@@ -133,7 +133,7 @@ def test_tcp_asks_many_lines_over_one_connection_and_a_text_of_several_lines() -
         asker = TcpAsker((HERE, server.port), SURE, time.perf_counter)
         for text, reply in [(b"one", b"ONE"), (b"", b""), (b"two\nthree", b"TWO\nTHREE"), (b"x\n", b"X\n")]:
             assert (await asker.ask(text)).octets == reply
-        assert server.stream.accepted_total == 1
+        assert server.stream.counters.accepted_total == 1
         await asker.close()
         await server.drain(1)
 
@@ -148,7 +148,7 @@ def test_a_connection_closed_for_idleness_is_made_anew() -> None:
         while server.stream.connections:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert (await asker.ask(b"two")).octets == b"TWO"
-        assert server.stream.accepted_total == 2
+        assert server.stream.counters.accepted_total == 2
         await asker.close()
         await server.drain(1)
 

@@ -7,6 +7,8 @@ starts inherits that. It binds and connects with the host's addresses, and it en
   (with `resets`, every peer is told by a reset); the disk falls back to what was synced.
 - `kill`: the program dies, the machine lives. Its kernel closes the connections; the disk keeps all.
 - `hang`: nothing of the program runs for a while; the kernel still acknowledges and buffers.
+- `pause`: the same, for the whole machine's program (SIGSTOP, a frozen VM): when it goes on, all its timers
+  are late and run before it looks at what has arrived meanwhile.
 - `drain`: the program is asked to end in its own time (SIGTERM), and then ends.
 - `restart`: power is back; the program given to `start` begins anew, on the disk as it is.
 
@@ -59,6 +61,7 @@ class Host(Machine):
         self._program: Program | None = None
         self._stand_ins: list[Program] = []
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
+        self._failed: BaseException | None = None
         self._ending: asyncio.Task[object] | None = None
         self._clocks = [(0.0, EPOCH, 1.0)]  # from when, what it showed then, and its rate
         self.drains: Drains | None = None
@@ -97,7 +100,9 @@ class Host(Machine):
         return self._running
 
     def fallen(self) -> BaseException | None:
-        """What the program given to `start` has ended with, if it has."""
+        """What the program given to `start` has ended with, if it has, be it running again or not."""
+        if self._failed is not None:
+            return self._failed
         task = self._running
         return task.exception() if task is not None and task.done() and not task.cancelled() else None
 
@@ -196,10 +201,22 @@ class Host(Machine):
     def stand_back(self, program: Program) -> None:
         self._stand_ins.remove(program)
 
+    def fail(self, fault: BaseException) -> None:
+        """End the program by a failed assertion, and start it again, as a worker's supervisor does."""
+        if self._program is not None:
+            self._failed = fault
+            if self.up:
+                self.restart()
+
     def hang(self, seconds: float) -> None:
         """Run nothing of the program for so long."""
         self._history.add((self._loop.time(), "hang", self.name, seconds))
         self._loop.freeze(self.incarnation, self._loop.time() + seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Run nothing of the program for so long; then its late timers first."""
+        self._history.add((self._loop.time(), "pause", self.name, seconds))
+        self._loop.freeze(self.incarnation, self._loop.time() + seconds, timers_first=True)
 
     def _end_life(self) -> None:
         over, self.incarnation = self.incarnation, Incarnation(self)

@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeVar
 from nearcast.simulate.world.disk import DiskShape
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.host import Host
+from nearcast.simulate.world.incarnation import CURRENT
 from nearcast.simulate.world.link import LinkShape
 from nearcast.simulate.world.network import Network
 from nearcast.simulate.world.networked_loop import NetworkedLoop
@@ -130,4 +131,8 @@ class World:
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
+        owner = context.pop("owner", None) or CURRENT.get(self.loop.home)
         loop.default_exception_handler(context)
+        fault, machine = context.get("exception"), owner.host
+        if isinstance(fault, AssertionError) and isinstance(machine, Host):  # as `serve.worker` does
+            self.loop.world_at(self.loop.time(), machine.fail, fault)
