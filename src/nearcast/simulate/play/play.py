@@ -6,8 +6,8 @@ content server says of itself; what one says that it holds is compared with its 
 
 The play has three acts. In the first everybody watches and the faults strike, until all have watched and
 every order was given, or until the scenario's limit. When all faults are over and there was time to
-recover, a few viewers come once more: everything must work. Then nothing is asked for a while, and whatever still holds a
-connection or a task has leaked.
+recover, a few viewers come once more: everything must work. Then nothing is asked for a while, and whatever
+still holds a connection or a task has leaked.
 """
 
 from __future__ import annotations
