@@ -239,6 +239,8 @@ class Serving(Noun):
     sync: bool = False
     """Whether stored objects survive a power loss, at the price of a disk sync for each. Takes effect when
     a content server starts."""
+    lanes: bool = True
+    """Whether remembered work may answer plain hits; they are answered the same without, only slower."""
     access_log: bool = False
     """Whether content servers keep an access log, a JSON line for each request."""
 

@@ -1,5 +1,5 @@
-"""Those who only ask for names, and a resolver is all they know: DNS questions of a dozen lines, and nothing of
-the programs under test."""
+"""Those who only ask the resolver for names: DNS questions of a dozen lines, and nothing of the programs
+under test."""
 
 from __future__ import annotations
 

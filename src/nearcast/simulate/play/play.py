@@ -1,13 +1,13 @@
 """A play: one run of a scenario under one seed, with checkers that watch it from outside.
 
-What they see: everything that is said on the wires (`overheard`), every viewing, every acknowledged purge, and
-the state of hosts, disks and connections a few times per second. Nothing they see comes from what a content
-server says of itself; what one says that it holds is compared with its disk.
+What they see: everything that is said on the wires (`overheard`), every viewing, every acknowledged purge,
+and the state of hosts, disks and connections a few times per second. Nothing they see comes from what a
+content server says of itself; what one says that it holds is compared with its disk.
 
-The play has three acts. In the first everybody watches and the faults strike, until all have watched and every
-order was given, or until the scenario's limit. When all faults are over and there was time to recover, a few
-viewers come once more: everything must work. Then nothing is asked for a while, and whatever still holds a
-connection or a task has leaked.
+The play has three acts. In the first everybody watches and the faults strike, until all have watched and
+every order was given, or until the scenario's limit. When all faults are over and there was time to
+recover, a few viewers come once more: everything must work. Then nothing is asked for a while, and whatever
+still holds a connection or a task has leaked.
 """
 
 from __future__ import annotations
@@ -436,12 +436,12 @@ class Play:
         purged = Purged(name, purge.title, self.now)
         self.purges.append(purged)
         try:
-            status = await order_purge(self.intent.servers[name], purge.site or self.intent.site, targets)
+            done = await order_purge(self.intent.servers[name], purge.site or self.intent.site, targets)
         except UpstreamFault as fault:
             self.world.note(f"{name} does not acknowledge the purge: {fault.sentence}")
             return
-        self.world.note(f"{name} answers the purge with {status}")
-        if status == 200:
+        self.world.note(f"{name} {'has done' if done else 'refuses'} the purge")
+        if done:
             self.counts["purges acknowledged"] += 1
             purged.acknowledged = self.now
 

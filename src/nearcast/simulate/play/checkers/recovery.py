@@ -12,8 +12,8 @@ OBJECTS = "objects/"
 
 
 class Recovers(Checker):
-    """Viewers who come once more must all finish, without one failed answer, and every server that was ever named
-    must be named again to somebody."""
+    """Viewers who come once more must all finish, without one failed answer, and every server that was ever
+    named must be named again to somebody."""
 
     sentence = "When the faults are over, everything works as before."
 
@@ -35,8 +35,8 @@ class Recovers(Checker):
             return
         if transfer.status >= 500 or transfer.outcome == BROKEN_OFF:
             self.broke(
-                f"{transfer.server} gave {transfer.client} {transfer.status or 'nothing'} for {transfer.target} "
-                f"({transfer.outcome})."
+                f"{transfer.server} gave {transfer.client} {transfer.status or 'nothing'} for "
+                f"{transfer.target} ({transfer.outcome})."
             )
 
     def watched(self, watched: Watched) -> None:
@@ -60,8 +60,8 @@ class Recovers(Checker):
 
 
 class AccountsRight(Checker):
-    """What a content server says that it holds must be what its disk holds, to the byte. What it could not remove
-    while its disk failed stays on the account."""
+    """What a content server says that it holds must be what its disk holds, to the byte. What it could not
+    remove while its disk failed stays on the account."""
 
     sentence = "A store's account is what its disk holds."
 
