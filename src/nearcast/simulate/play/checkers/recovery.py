@@ -47,8 +47,15 @@ class Recovers(Checker):
     def ended(self, everybody_left: bool) -> None:
         if not self._calm:
             return
-        for server in self.stage.intent.servers.values():
-            if server.address in self._named - self._named_again:
+        servers = self.stage.intent.servers.values()
+        racks = {
+            (each.pop, each.failure_domain)
+            for each in servers
+            if not self._named_again.isdisjoint(each.addresses)
+        }
+        for server in servers:  # of a rack, one may do for all names; its neighbour was named in its place
+            missed = not self._named.isdisjoint(server.addresses)
+            if missed and (server.pop, server.failure_domain) not in racks:
                 self.broke(f"{server.name} is named to nobody any more.")
 
 
