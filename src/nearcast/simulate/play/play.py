@@ -165,8 +165,8 @@ class Play:
                 getattr(checker, what)(*seen)
 
     def _tell_transfer(self, what: str, transfer: Transfer) -> None:
-        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by their
-        doing, is nobody's affair."""
+        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by
+        their doing, is nobody's affair."""
         astray = self.kind(transfer.server) == "origin" and transfer.server != self.origin_of(transfer.path)
         if self.kind(transfer.client) and not astray:
             self._tell_of(self.distributions.site_of(transfer.path), what, transfer)

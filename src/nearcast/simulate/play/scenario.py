@@ -21,8 +21,8 @@ from nearcast.model.faults import Mistake, OperatorFault
 from nearcast.model.read import counted, mistakes_in, parse_document, text_in
 from nearcast.player.bandwidth import parse_rate
 from nearcast.simulate.play.distributions import Distributions, with_second
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.enemies.tricks import tricks_of
+from nearcast.simulate.play.enemy import Enemy
 from nearcast.simulate.play.faults import FAULTS, Fault, read_faults
 from nearcast.simulate.play.placement import off_loopback
 from nearcast.simulate.play.roster import Roster, client_network

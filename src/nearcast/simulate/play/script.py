@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nearcast.model.config import IpNetwork, Label, Noun
-from nearcast.simulate.play.enemies.enemy import Enemy
+from nearcast.simulate.play.enemy import Enemy
 from nearcast.simulate.play.synthetic import RUNGS
 from nearcast.simulate.world.link import LinkShape
 

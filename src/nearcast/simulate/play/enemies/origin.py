@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 from nearcast.simulate.play.enemies.answers import ANSWERS, Done, Told
-from nearcast.simulate.play.enemies.enemy import Enemy
+from nearcast.simulate.play.enemy import Enemy
 from nearcast.simulate.play.oracle import Oracle
 from nearcast.simulate.world.host import Host
 
