@@ -23,19 +23,22 @@ def listed(text: str) -> list[str]:
 
 
 def identifiers() -> Iterator[str]:
-    """Every name in the code, and those of its files and folders; not what comments and texts say."""
+    """Every name in the code, the members of its `Literal` types, and the names of its files and folders;
+    not what comments and texts say."""
     for path in SOURCES.rglob("*.py"):
         yield from path.relative_to(SOURCES).with_suffix("").parts
         for node in ast.walk(ast.parse(path.read_text())):
             for member in ("id", "attr", "name", "arg"):
                 if isinstance(name := getattr(node, member, None), str):
                     yield name
+            if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Literal":
+                yield from (each.value for each in ast.walk(node.slice) if isinstance(each, ast.Constant))
 
 
 @cache
 def phrases() -> frozenset[str]:
     """The identifiers as phrases: `client_subnet` and `ClientSubnet` are " client subnet "."""
-    parted = (re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name) for name in set(identifiers()))
+    parted = (re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name) for name in set(map(str, identifiers())))
     return frozenset(f" {' '.join(parts)} ".lower() for parts in parted)
 
 

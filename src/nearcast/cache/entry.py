@@ -33,6 +33,11 @@ class ObjectHead:
             object.__setattr__(self, "_block", block)
         return block
 
+    @property
+    def written_out(self) -> bool:
+        """`block` has been asked for before."""
+        return self._block is not None
+
     def ttl(self, now: float) -> float:
         """Seconds of freshness left at `now`; negative: stale since."""
         return self.freshness.ttl(now - self.stored_at)

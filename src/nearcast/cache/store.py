@@ -113,6 +113,15 @@ class Store:
             self._policy.used(key)
         return stored
 
+    def at_hand(self, key: str) -> StoredObject | None:
+        """The whole object if the disk need not be asked for it. That does not count as use: see `used`."""
+        entry = self._index.get(key)
+        return None if entry is None else entry.at_hand
+
+    def used(self, key: str) -> None:
+        """An object that was at hand was served."""
+        self._policy.used(key)
+
     # --- what comes in ----------------------------------------------------------------------------
     def begin(self, head: ObjectHead, length: int | None) -> ObjectWriter | None:
         """Begin to write an object whose body has `length` bytes (None: not known yet).

@@ -60,7 +60,7 @@ def statistics(application: EdgeApplication) -> dict[str, Any]:
     edge = application.context
     counters, store, kinds = edge.counters, edge.store, edge.counters.kinds
     return {
-        "name": edge.server.name,
+        "name": edge.snapshot.server.name,
         "requests": counters.requests,
         "hits": kinds["hit"],
         "misses": kinds["miss"],
@@ -132,7 +132,7 @@ class Admin:
     def _health(self, query: Mapping[str, str]) -> dict[str, Any]:
         application = self._current()
         return {
-            "name": application.context.server.name,
+            "name": application.context.snapshot.server.name,
             "load": round(application.context.load, 6),
             "draining": self._draining(),
             "full": self._full(),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nearcast.cache.key import cache_key
 from nearcast.edge.access_log import described
 from nearcast.model.snapshot import Site
 from nearcast.wire.http.cache_control import parse_cache_control
@@ -25,7 +26,10 @@ _CONDITIONAL = ("range", "if-none-match", "if-modified-since", "if-match", "if-u
 class Asking:
     """What a block of fields says to this server."""
 
-    __slots__ = ("conditional", "fields", "host", "log_part", "looped", "only_if_cached", "private", "site")
+    __slots__ = (
+        *("conditional", "fields", "host", "log_part", "looped", "only_if_cached", "plain", "private"),
+        *("site", "site_name", "stem"),
+    )
 
     def __init__(self, fields: Fields, site: Site | None, host: str, *, looped: bool) -> None:
         self.fields = fields
@@ -37,6 +41,9 @@ class Asking:
         control = fields.get("cache-control")
         self.only_if_cached = control is not None and parse_cache_control(control).only_if_cached
         self.log_part = described(fields)
+        self.plain = site is not None and not (looped or self.private or self.conditional)
+        self.site_name = None if site is None else site.name
+        self.stem = "" if site is None else cache_key(site.name, "")
 
 
 class Askings:
@@ -45,17 +52,17 @@ class Askings:
     def __init__(self, site_of: Callable[[str], Site | None], looped: Callable[[Fields], bool]) -> None:
         self._site_of = site_of
         self._looped = looped
-        self._known: dict[int, Asking] = {}  # by identity of the mapping, which the value keeps alive
+        self.known: dict[int, Asking] = {}  # by identity of the mapping, which the value keeps alive
 
     def of(self, request: RequestHead) -> Asking:
         fields = request.fields
-        known = self._known.get(id(fields))
+        known = self.known.get(id(fields))
         if known is not None:
             return known
         host = request.host
         asking = Asking(fields, self._site_of(host), host, looped=self._looped(fields))
         if sum(map(len, fields.values())) <= FIELDS_CHARACTERS_MAX:
-            if len(self._known) >= ASKINGS_MAX:
-                self._known.clear()
-            self._known[id(fields)] = asking
+            if len(self.known) >= ASKINGS_MAX:
+                self.known.clear()
+            self.known[id(fields)] = asking
         return asking

@@ -12,15 +12,14 @@ from nearcast.edge.counters import Counters
 from nearcast.edge.fills import Fills
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
-from nearcast.model.snapshot import EdgeSnapshot, Server, Site
+from nearcast.model.snapshot import EdgeSnapshot, Site
 from nearcast.wire.addresses import address_text
 from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeContext:
-    """`passing` are places for bodies that are not stored; `clock` gives
-    wall time (Unix seconds)."""
+    """`passing` are places for bodies that are not stored; `clock` gives wall time (Unix seconds)."""
 
     snapshot: EdgeSnapshot
     store: Store
@@ -30,27 +29,27 @@ class EdgeContext:
     counters: Counters
     clock: Callable[[], float]
     access_log: AccessLog | None = None
+    own_hosts: frozenset[str] = field(init=False)
     askings: Askings = field(init=False)
-    own_hosts: frozenset[str] = field(init=False)  # names and addresses of this edge, as Host says them
     hit: str = field(init=False)  # our Cache-Status of a hit, as far as it is always the same
 
     def __post_init__(self) -> None:
         set_once = object.__setattr__
+        server = self.snapshot.server
+        addresses = (address_text(each) for each in (*server.addresses, *server.listen))
+        set_once(self, "own_hosts", frozenset((server.host, "", *addresses)))
         set_once(self, "askings", Askings(self._site_of, self.upstream.was_here))
-        server = self.server
-        addresses = map(address_text, (*server.addresses, *server.listen))
-        set_once(self, "own_hosts", frozenset({server.host, "", *addresses}))
-        set_once(self, "hit", encode_cache_status(CacheStatus(self.server.host, hit=True)))
+        set_once(self, "hit", encode_cache_status(CacheStatus(server.host, hit=True)))
 
     @property
-    def server(self) -> Server:
-        """This edge."""
-        return self.snapshot.server
+    def host(self) -> str:
+        """Our own name."""
+        return self.snapshot.server.host
 
     @property
     def load(self) -> float:
         """The part of the server's capacity in use, 0 to 1."""
-        return self.counters.load_meter.load(self.server.capacity_bits_per_second)
+        return self.counters.load_meter.load(self.snapshot.server.capacity_bits_per_second)
 
     def _site_of(self, host: str) -> Site | None:
         """Whose content a host is about; our own name or address means the only site there is."""

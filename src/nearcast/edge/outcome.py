@@ -28,11 +28,13 @@ class Outcome:
 
     __slots__ = ("bytes_sent", "end", "fill_seconds", "kind", "revalidated", "site", "status")
 
-    def __init__(self) -> None:
-        self.kind: Kind = "crashed"  # until somebody knows better
+    def __init__(
+        self, kind: Kind = "crashed", status: int = 0, bytes_sent: int = 0, site: str | None = None
+    ) -> None:
+        self.kind: Kind = kind  # crashed until somebody knows better
         self.end: End = "whole"
-        self.status = 0  # of the answer; 0: none was begun
-        self.bytes_sent = 0  # of the body
-        self.site: str | None = None
+        self.status = status  # of the answer; 0: none was begun
+        self.bytes_sent = bytes_sent  # of the body
+        self.site = site
         self.fill_seconds: float | None = None  # how long the origin took for its head, where it was asked
         self.revalidated = False  # the origin was asked about a stale copy

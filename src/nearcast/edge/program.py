@@ -18,11 +18,13 @@ from nearcast.edge.context import EdgeContext
 from nearcast.edge.counters import Counters, LoadMeter
 from nearcast.edge.fill import FillDependencies
 from nearcast.edge.fills import BUFFER_BYTES, Fills, passing_max
+from nearcast.edge.hit_lane import HitLane
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
 from nearcast.model.config import Serving
 from nearcast.model.snapshot import EdgeSnapshot
 from nearcast.serve.http_client import HttpClient
+from nearcast.serve.http_exchange import Application
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
 from nearcast.serve.limits import http_limits, origin_limits, stream_limits
 from nearcast.serve.listeners import Listeners, at_port, listen_at
@@ -53,7 +55,7 @@ class Edge:
         use = FillDependencies(store, self._upstream, clock, self.counters.filled, self._passing)
         self._fills = Fills(use, serving.fills_max)
         self._closing: asyncio.Task[None] | None = None
-        self.application = self._compiled(snapshot)
+        self._serve_by(snapshot)
         admin = Admin(
             lambda: self.application,
             lambda: self.draining,
@@ -82,7 +84,7 @@ class Edge:
         await self.listen(snapshot)
         self._obey(snapshot.serving)
         self._upstream.host = snapshot.server.host
-        self.application = self._compiled(snapshot)
+        self._serve_by(snapshot)
         self.store.resize(snapshot.server.cache_bytes_max)
 
     async def listen(self, snapshot: EdgeSnapshot) -> None:
@@ -118,7 +120,7 @@ class Edge:
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Have the present Snapshot's application answer."""
-        return self.application(exchange)
+        return self._answer(exchange)
 
     async def _listen(self, address: str, port: int) -> HttpListener:
         serving = self.application.context.snapshot.serving
@@ -141,7 +143,7 @@ class Edge:
         self._fills.shares.places_max = serving.fills_max
         self._passing.places_max = passing_max(serving.unstored_bytes_max)
 
-    def _compiled(self, snapshot: EdgeSnapshot) -> EdgeApplication:
+    def _serve_by(self, snapshot: EdgeSnapshot) -> None:
         context = EdgeContext(
             snapshot,
             store=self.store,
@@ -152,7 +154,8 @@ class Edge:
             clock=self._clock,
             access_log=self._access_log,
         )
-        return EdgeApplication(context)
+        self.application = EdgeApplication(context)
+        self._answer: Application = HitLane(self.application) if snapshot.serving.lanes else self.application
 
 
 async def start_edge(

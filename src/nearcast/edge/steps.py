@@ -198,7 +198,7 @@ async def _from_fill(
         outcome.kind = "collapsed"
     else:
         outcome.revalidated = reason == "stale"
-    report = CacheStatus(edge.server.host, fwd=reason, fwd_status=fill.origin_status, collapsed=collapsed)
+    report = CacheStatus(edge.host, fwd=reason, fwd_status=fill.origin_status, collapsed=collapsed)
     later: StepResult
     if fill.refused:
         fail(state, 503, "Too much is passing through at the moment.", _RETRY_SOON)

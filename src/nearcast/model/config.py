@@ -206,7 +206,7 @@ class Distribution(Noun):
 class Serving(Noun):
     """Limits and deadlines of every content server and router."""
 
-    connections_max: int = Field(10_000, ge=8, le=1_000_000)
+    connections_max: int = Field(10_000, ge=1, le=1_000_000)
     """Connections to one address at once; fewer where the process may not open as many files."""
     connections_per_client_max: int = Field(2_500, ge=1, le=1_000_000)
     """How many of them one client (an IPv4 address, an IPv6 /64) may have."""
@@ -239,6 +239,8 @@ class Serving(Noun):
     sync: bool = False
     """Whether stored objects survive a power loss, at the price of a disk sync for each. Takes effect when
     a content server starts."""
+    lanes: bool = True
+    """Whether remembered work may answer plain hits; they are answered the same without, only slower."""
     access_log: bool = False
     """Whether content servers keep an access log, a JSON line for each request."""
 

@@ -99,6 +99,7 @@ class Cdn:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.lanes = True
         self.pages: dict[str, Script] = {}
         self.asked: Counter[str] = Counter()
         self.requests: list[Any] = []
@@ -117,7 +118,7 @@ class Cdn:
             more=more,
             cache_megabytes=cache_megabytes,
         )
-        limits = Serving.model_validate(SHORT | serving)
+        limits = Serving.model_validate(SHORT | {"lanes": self.lanes} | serving)
         config = parse_config(text).model_copy(update={"serving": limits})
         return edge_snapshot(Revision(number, config), "ia2")
 
@@ -241,9 +242,12 @@ class SlowPage:
 Story = Callable[[Cdn], Awaitable[None]]
 
 
-@pytest.fixture
-def play() -> Callable[..., None]:
-    """Runs a story with a CDN; whatever a loop would only log fails the test."""
+@pytest.fixture(params=[True, False], ids=["lanes", "no lanes"])
+def play(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Runs a story with a CDN; whatever a loop would only log fails the test.
+
+    Every story runs with the quick ways to an answer and without them: they must not show.
+    """
 
     def run(story: Story, **options: Any) -> None:
         complaints: list[dict[str, Any]] = []
@@ -252,6 +256,7 @@ def play() -> Callable[..., None]:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
             async with asyncio.timeout(20):
                 cdn = Cdn()
+                cdn.lanes = request.param
                 await cdn.start(**options)
                 try:
                     await story(cdn)

@@ -14,8 +14,10 @@ from nearcast.simulate.play.faults import (
     BlackHole,
     Crash,
     Disturb,
+    Drain,
     Fault,
     Hang,
+    Impostor,
     Kill,
     Partition,
     Refuse,
@@ -38,7 +40,7 @@ class Outages:
         self._spans: dict[str | frozenset[str], list[OutageSpan]] = {}
         for fault in faults:
             match fault:
-                case Crash() | Kill() | Hang() | Refuse() | BlackHole():
+                case Crash() | Kill() | Hang() | Drain() | Impostor() | Refuse() | BlackHole():
                     self._add(fault.host, fault.at, fault.seconds)
                 case Restart():
                     self._add(fault.host, fault.at, 0.0)

@@ -46,6 +46,10 @@ class Films(Noun):
     """The renditions, smallest first."""
     scale: float = Field(0.1, gt=0, le=1)
     """Real size of the files as a part of what the rates say; small, so that many viewers fit."""
+    manifest_seconds: int = Field(10, ge=0, le=86_400)
+    """How long the origin lets manifests be kept (max-age)."""
+    manifest_stale_seconds: int = Field(0, ge=0, le=86_400)
+    """How long after that they may be served while they are confirmed (stale-while-revalidate)."""
 
 
 class Audience(Noun):
@@ -77,6 +81,8 @@ class Audience(Noun):
     """Between two films of one viewer."""
     patience_seconds: float | None = Field(None, gt=0, le=3_600)
     """How long they wait for a server that says nothing; by default as long as the player does."""
+    query: str = Field("", pattern="^[a-z0-9=&]*$")
+    """What stands after the question mark of the URL that they watch."""
 
 
 class Shape(Noun):
@@ -160,6 +166,15 @@ class Version(Noun):
     """The title, such as film1."""
 
 
+class Askers(Noun):
+    """Hosts called asker-1, asker-2 … that only ask the resolver for names, those that are not there too."""
+
+    count: int = Field(1, ge=0, le=1_000)
+    """How many they are."""
+    every_seconds: float = Field(1.0, gt=0, le=3_600)
+    """How long each waits between two questions, on average."""
+
+
 class Disks(Noun):
     """The content servers' disks."""
 
@@ -181,6 +196,7 @@ class Script(Noun):
     films: Films = Films.model_validate({})
     network: NetworkShape = NetworkShape.model_validate({})
     disks: Disks = Disks.model_validate({})
+    askers: Askers = Askers.model_validate({})
     audiences: tuple[Audience, ...] = Field(min_length=1)
     links: tuple[Link, ...] = ()
     faults: tuple[dict[str, Any], ...] = ()

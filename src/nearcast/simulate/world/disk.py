@@ -259,6 +259,10 @@ class VirtualDisk:
         """Bytes of all files."""
         return self._used
 
+    def sizes(self) -> dict[str, int]:
+        """Every file there is, and its bytes: for whoever judges, not for programs."""
+        return {path: len(self._live[path]) for path in sorted(self._live)}
+
     # --- faults -----------------------------------------------------------------------------------
     def crash(self) -> None:
         """Lose power: only what is durable stays, and of the rest what the dice leave."""
