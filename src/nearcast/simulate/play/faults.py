@@ -15,7 +15,7 @@ from typing import Any, ClassVar, get_args, get_type_hints
 
 from nearcast.model.faults import Mistake
 from nearcast.simulate.play.impostor import impostor
-from nearcast.simulate.world.disk import OPERATIONS
+from nearcast.simulate.world.disk import OPERATIONS, SPOILINGS
 from nearcast.simulate.world.network import ALL_PORTS
 from nearcast.simulate.world.world import World
 
@@ -162,8 +162,23 @@ class Hang(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause(Fault):
+    """A host's program is paused for `seconds`, as a VM is; then its late timers run before it reads."""
+
+    word = "pause"
+    host: str
+    seconds: float
+
+    def happen(self, world: World) -> None:
+        world.named(self.host).pause(self.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClockSkew(Fault):
-    """A host's wall clock jumps by `skew_seconds` and runs at `rate` times the true speed from then on."""
+    """A host's wall clock jumps by `skew_seconds` and runs at `rate` times the true speed from then on.
+
+    A negative jump sets it back.
+    """
 
     word = "clock_skew"
     host: str
@@ -337,6 +352,21 @@ class BitRot(Fault):
         world.named(self.host).disk.rot(self.path, bits=self.bits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BadPage(Fault):
+    """A page of a file (of any file, when none is named) is spoilt on a host's disk, also where it is mapped:
+    a bit flips, it turns to zeros, or reading it fails (`how`: flip, zero, fail)."""
+
+    word = "bad_page"
+    disk = True
+    host: str
+    path: str | None = None
+    how: str = "flip"
+
+    def happen(self, world: World) -> None:
+        world.named(self.host).disk.spoil(self.path, how=self.how)
+
+
 # --- reading ----------------------------------------------------------------------------------------
 def read_faults(documents: Iterable[Mapping[str, Any]], path: str) -> tuple[list[Fault], list[Mistake]]:
     """The faults that `documents` describe, and every mistake in them, with its place below `path`."""
@@ -387,6 +417,8 @@ def _remedy(name: str, value: Any, kind: Any) -> str:
             return "write a probability, from 0 to 1"
     if name == "code" and value not in errno.errorcode.values():
         return "write the name of an errno, such as EIO"
+    if name == "how" and value not in SPOILINGS:
+        return f"write one of {', '.join(SPOILINGS)}"
     if name == "operation" and value not in ("*", *OPERATIONS):
         return f"write * or one of {', '.join(OPERATIONS)}"
     return ""

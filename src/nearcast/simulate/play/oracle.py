@@ -48,6 +48,7 @@ class Oracle:
         self._films = films
         self._now = now
         self._editions: dict[str, list[Edition]] = {}
+        self._sent: dict[str, list[Edition]] = {}
         self._versions: dict[str, int] = {}
         for title in titles:
             self.publish(title)
@@ -101,6 +102,13 @@ class Oracle:
             for suffix, kind in KINDS.items()
         }
 
+    def sent(self, name: str, octets: bytes) -> None:
+        """A hostile origin has sent this as the whole of a content: nobody can know better."""
+        if any(each.octets == octets for each in self.editions(name)):
+            return
+        now = self._now()
+        self._sent.setdefault(name, []).append(Edition(octets, content_tag(octets), now, now))
+
     # --- the checkers' side -----------------------------------------------------------------------
     def lifetime(self, path: str) -> float:
         """How long the origin lets the content at a URL path be kept unasked, in seconds."""
@@ -112,7 +120,8 @@ class Oracle:
 
     def editions(self, path: str) -> list[Edition]:
         """Every version of the content at a URL path, oldest first."""
-        return self._editions.get(path.lstrip("/"), [])
+        name = path.lstrip("/")
+        return [*self._editions.get(name, ()), *self._sent.get(name, ())]
 
     def content_names(self, title: str = "") -> list[str]:
         """The names of a title's contents, or of all."""

@@ -49,11 +49,13 @@ def place(
     *,
     disk: DiskShape | None = None,
     kinds: Mapping[str, MediaType] = KINDS,
+    instead: Mapping[str, Program] | None = None,
 ) -> None:
     """Add a host for every role and every viewer of `internet`; hosts are named like their roles.
 
     `started` is told of every program that has started, also after a restart; `disk` is the content
-    servers' kind of disk; `kinds` is what the origin says of its contents.
+    servers' kind of disk; `kinds` is what the origin says of its contents; `instead` are
+    programs that hosts run in place of theirs, by name.
     """
     roles = internet_roles(internet)
     for role in roles:
@@ -63,7 +65,8 @@ def place(
     for role in roles:
         if role.kind == "origin":
             role = replace(role, start=partial(_origin, role.addresses[0], internet.lab.http_port, kinds))
-        world.hosts[role.name].start(program_of(role, titles, started))
+        program = (instead or {}).get(role.name)
+        world.hosts[role.name].start(program or program_of(role, titles, started))
 
 
 def program_of(role: Role, titles: ContentSource, started: Started = lambda role, running: None) -> Program:
@@ -77,6 +80,13 @@ def program_of(role: Role, titles: ContentSource, started: Started = lambda role
         await asyncio.get_running_loop().create_future()  # its incarnation ends with the host's
 
     return program
+
+
+def origin_at(
+    address: str, port: int, titles: ContentSource, kinds: Mapping[str, MediaType] = KINDS
+) -> Program:
+    """What the host of a further origin runs."""
+    return program_of(Role("origin", "origin", (address,), partial(_origin, address, port, kinds)), titles)
 
 
 async def _origin(address: str, port: int, kinds: Mapping[str, MediaType], use: RoleDependencies) -> Running:

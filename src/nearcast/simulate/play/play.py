@@ -29,17 +29,21 @@ from nearcast.serve.http_client import ClientLimits
 from nearcast.serve.program import Running
 from nearcast.simulate.play.asking import SUBNET_BITS, ask_all, ask_on
 from nearcast.simulate.play.checkers.checker import Checker
+from nearcast.simulate.play.distributions import OfOrigin
+from nearcast.simulate.play.enemies.invasion import Invasion
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.intent import Network, intent_of
+from nearcast.simulate.play.neighbour import ask_whose
 from nearcast.simulate.play.observations import Account, Purged, Watched
 from nearcast.simulate.play.oracle import Oracle
 from nearcast.simulate.play.orders import ask_account, order_purge
 from nearcast.simulate.play.outages import FOREVER, Outages
+from nearcast.simulate.play.overheard.dns_ear import Told
 from nearcast.simulate.play.overheard.ears import Ears
 from nearcast.simulate.play.overheard.transfer import Transfer
-from nearcast.simulate.play.placement import place
+from nearcast.simulate.play.placement import origin_at, place
 from nearcast.simulate.play.roster import Member
-from nearcast.simulate.play.scenario import Scenario, titles_of
+from nearcast.simulate.play.scenario import Scenario
 from nearcast.simulate.play.script import Audience, Purge
 from nearcast.simulate.play.stage import SAMPLE_SECONDS
 from nearcast.simulate.world.disk import DiskShape
@@ -55,6 +59,7 @@ RECOVERY_SECONDS = 20.0  # beyond what answers live and probes take
 LATE_SECONDS = 90.0  # how long viewers of the second act may take
 OPERATOR = "operator"
 OPERATOR_ADDRESS = "172.31.255.1"
+NEIGHBOUR, NEIGHBOUR_ADDRESS = "neighbour", "172.31.255.2"
 ASKERS_FROM = int(IPv4Address("172.31.0.1"))
 
 
@@ -88,7 +93,10 @@ class Play:
         )
         self.loop = self.world.loop
         self.world.network.shape_between = self._shape_between
-        self.oracle = Oracle(script.films, titles_of(script), self.loop.time)
+        self.distributions = distributions = scenario.distributions()
+        titles = [title for site in distributions.sites for title in distributions.titles(site)]
+        self.oracle = Oracle(script.films, titles, self.loop.time)
+        self.invasion = Invasion(self.world, scenario, self.oracle)
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
         self._enough = enough
@@ -113,7 +121,7 @@ class Play:
     @property
     def under_way(self) -> Sequence[Transfer]:
         """The transfers that have not ended."""
-        return self._ears.under_way
+        return [each for each in self._ears.under_way if self.kind(each.client)]
 
     def clock(self) -> float:
         """True wall time, as Unix seconds."""
@@ -131,27 +139,60 @@ class Play:
         member = self.roster.members.get(name)
         return "" if member is None else member.kind
 
+    def site_of(self, viewer: Member) -> str:
+        """The distribution that a viewer watches."""
+        return self.distributions.named(_audience(viewer).site).name
+
+    def origin_of(self, path: str) -> str:
+        """The host of the origin that has the content at a URL path."""
+        return self.distributions.origin(self.distributions.site_of(path))
+
+    def is_beset(self, site: str) -> bool:
+        """A distribution's own origin or name server is an enemy: its viewers may fail."""
+        behind = {self.distributions.origin(site), *self.distributions.providers(site)}
+        return not behind.isdisjoint(self.invasion.taken)
+
     def tell(self, what: str, *seen: object) -> None:
         """Tell every checker: `what` is one of its methods."""
         for checker in self.checkers:
             getattr(checker, what)(*seen)
 
+    def _tell_of(self, site: str, what: str, *seen: object) -> None:
+        """Tell of what belongs to a distribution: of one that is besieged only whom that concerns."""
+        beset = self.is_beset(site)
+        for checker in self.checkers:
+            if checker.besieged or not beset:
+                getattr(checker, what)(*seen)
+
+    def _tell_transfer(self, what: str, transfer: Transfer) -> None:
+        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by their
+        doing, is nobody's affair."""
+        astray = self.kind(transfer.server) == "origin" and transfer.server != self.origin_of(transfer.path)
+        if self.kind(transfer.client) and not astray:
+            self._tell_of(self.distributions.site_of(transfer.path), what, transfer)
+
     # --- what is overheard ------------------------------------------------------------------------
     def asked(self, transfer: Transfer) -> None:
         self.counts[f"requests to {self.kind(transfer.server)}"] += 1
-        self.tell("asked", transfer)
+        self._tell_transfer("asked", transfer)
 
     def answered(self, transfer: Transfer) -> None:
-        self.tell("answered", transfer)
+        self._tell_transfer("answered", transfer)
 
     def transferred(self, transfer: Transfer) -> None:
-        self.tell("transferred", transfer)
+        self._tell_transfer("transferred", transfer)
 
-    def told(self, told: object) -> None:
-        self.tell("told", told)
+    def told(self, told: Told) -> None:
+        self._tell_of(self._speaker(told), "told", told)
 
-    def heard(self, told: object) -> None:
-        self.tell("heard", told)
+    def heard(self, told: Told) -> None:
+        self._tell_of(self._speaker(told), "heard", told)
+
+    def _speaker(self, told: Told) -> str:
+        """Whose name a DNS reply is about: the second's, or else the first's."""
+        second = self.distributions.sites[-1]
+        zones = self.distributions.providers(second)
+        return second if told.reply.name.rstrip(".").endswith(tuple(zones)) else self.distributions.sites[0]
 
     def dials(self, host: str, address: str) -> None:
         self.tell("dials", host, address)
@@ -169,6 +210,8 @@ class Play:
     def _is_of_interest(self, server: str, port: int) -> bool:
         if server in self.intent.servers:
             return port == self.intent.servers[server].http_port
+        if server in self.invasion.taken:
+            return False  # it speaks a tongue of its own
         return self.kind(server) == "origin" and port == self.intent.origin_port
 
     # --- the plot ---------------------------------------------------------------------------------
@@ -184,13 +227,17 @@ class Play:
         place(
             self.world,
             self.scenario.internet,
-            self.oracle,
+            OfOrigin(self.oracle, self.distributions, "origin"),
             self._started,
             disk=disk,
             kinds=self.oracle.kinds(),
+            instead=self.invasion.stand_ins,
         )
+        self._place_further_origins()
+        self.invasion.begin()
         self.world.host(OPERATOR, [OPERATOR_ADDRESS])
         self._send_askers()
+        self._send_neighbour()
         for member in self.roster.viewers:
             self.world.host(member.name, [member.address])
             self._coming += 1
@@ -219,11 +266,12 @@ class Play:
     async def _second_act(self) -> bool:
         """Viewers come once more when all is calm; not where a fault lasts for ever."""
         over = max((each.over for each in self.faults), default=0.0)
+        over = max(over, self.invasion.over)
         if over == FOREVER:
             return True
         intent = self.intent
         calm = max(over, self.now) + intent.answer_ttl + intent.found_out + intent.believed + RECOVERY_SECONDS
-        if self.faults and not await self._while(lambda: True, calm):
+        if over and not await self._while(lambda: True, calm):
             return False
         self._late = True
         self.tell("calmed")
@@ -240,7 +288,7 @@ class Play:
     def _cut_off(self) -> None:
         """Whoever still watches has not finished."""
         for member, _, began in list(self._watching.values()):
-            self.tell("watched", Watched(member, None, began, self.now, self._late))
+            self._tell_of(self.site_of(member), "watched", Watched(member, None, began, self.now, self._late))
 
     def _sample(self) -> None:
         for name, (_, incarnation, _) in list(self._watching.items()):
@@ -265,12 +313,29 @@ class Play:
         member = self.roster.members.get(name)
         return member.groups if member is not None else frozenset((name,))
 
+    def _place_further_origins(self) -> None:
+        for name, address in self.distributions.further_origins().items():
+            titles = OfOrigin(self.oracle, self.distributions, name)
+            honest = origin_at(address, self.intent.origin_port, titles, self.oracle.kinds())
+            self.world.host(name, [address]).start(self.invasion.stand_ins.get(name, honest))
+
     # --- who only asks ----------------------------------------------------------------------------
     def _send_askers(self) -> None:
         askers, clients = self.scenario.script.askers, self._networks()
         for number in range(askers.count):
             host = self.world.host(f"asker-{number + 1}", [str(IPv4Address(ASKERS_FROM + number))])
             host.spawn(ask_on(host, self.intent, clients, askers.every_seconds), name=host.name)
+
+    def _send_neighbour(self) -> None:
+        host = self.world.host(NEIGHBOUR, [NEIGHBOUR_ADDRESS])
+        servers = [(each.addresses[0], each.http_port) for each in self.intent.servers.values()]
+        host.spawn(ask_whose(host, servers, self.distributions, self._neighbourly), name=NEIGHBOUR)
+
+    def _neighbourly(self, address: str, site: str, said: str) -> None:
+        if not self.is_beset(site):
+            server, wanted = self.at(address), self.distributions.whose(self.distributions.origin(site))
+            self.counts["pages of the neighbour"] += 1
+            self.tell("neighbourly", server.name if server else address, site, said, wanted)
 
     def _networks(self) -> list[Network]:
         """Every network that is on the map, and those of the viewers."""
@@ -309,10 +374,11 @@ class Play:
     async def _watch_one(self, member: Member, host: Host) -> None:
         began = self.now
         self._watching[member.name] = member, host.incarnation, began
-        self.tell("watches", member)
+        self._tell_of(self.site_of(member), "watches", member)
         viewing = await self._watch(member, host)
         self.counts["viewings finished" if viewing.complete else "viewings failed"] += 1
-        self.tell("watched", Watched(member, viewing, began, self.now, self._late))
+        watched = Watched(member, viewing, began, self.now, self._late)
+        self._tell_of(self.site_of(member), "watched", watched)
 
     async def _watch(self, member: Member, host: Host) -> Viewing:
         audience = _audience(member)
@@ -328,7 +394,7 @@ class Play:
         )
         rungs = self.scenario.script.films.rungs
         return await viewer.watch(
-            self._url(audience, host.random.choice(titles_of(self.scenario.script))),
+            self._url(audience, host.random.choice(self.distributions.titles(audience.site))),
             quality=(audience.quality or f"{rungs[0].height}p") if audience.mode == "progressive" else None,
             bandwidth=read_bandwidth(audience.bandwidth) if audience.bandwidth else None,
             realtime=audience.realtime and not self._late,
@@ -338,7 +404,8 @@ class Play:
     def _url(self, audience: Audience, title: str) -> str:
         path = f"{title}/{MANIFEST_HLS}" if audience.mode == "hls" else title
         query = f"?{audience.query}" if audience.query else ""
-        return f"http://{self.intent.host}:{self.intent.http_port}/{path}{query}"
+        host = self.distributions.named(audience.site).hosts[0]
+        return f"http://{host}:{self.intent.http_port}/{path}{query}"
 
     def _observe(self, happening: Happening) -> None:
         if isinstance(happening, Fetched):

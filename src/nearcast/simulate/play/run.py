@@ -8,15 +8,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from nearcast.simulate.play.bounds import bounded, drawn_bounds
 from nearcast.simulate.play.checkers import CHECKERS
 from nearcast.simulate.play.checkers.checker import Broken, Checker
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.play import Play
 from nearcast.simulate.play.scenario import Scenario
+from nearcast.simulate.play.swarm import drawn
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.loop import Deadlock
 
@@ -69,11 +72,14 @@ def run_scenario(
     of the event history; None keeps all. The play is broken off when the sentence `until` breaks.
     """
     gc.collect()  # what an earlier run left must not be finalized within this one
+    swarm = scenario.script.swarm
+    scenario = drawn(scenario, seed)
+    bounds = drawn_bounds(random.Random(f"{seed}/bounds")) if swarm else {}
     struck = tuple(scenario.schedule(seed) if faults is None else faults)
     history = History(history_lines)
     began = time.perf_counter()
     play = Play(scenario, seed, struck, checkers, history, lambda play: _broke(play, until))
-    with _overhearing(play):
+    with _overhearing(play), bounded(bounds):
         try:
             play.run()
         except Deadlock as fault:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nearcast.model.config import IpNetwork, Label, Noun
+from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.synthetic import RUNGS
 from nearcast.simulate.world.link import LinkShape
 
@@ -57,6 +58,8 @@ class Audience(Noun):
 
     name: Label
     """How faults, links and messages call them."""
+    site: str = ""
+    """Name of the distribution they watch; by default the first."""
     count: int = Field(1, ge=1, le=100_000)
     """How many they are."""
     place: str = ""
@@ -83,6 +86,23 @@ class Audience(Noun):
     """How long they wait for a server that says nothing; by default as long as the player does."""
     query: str = Field("", pattern="^[a-z0-9=&]*$")
     """What stands after the question mark of the URL that they watch."""
+
+
+class Second(Noun):
+    """The second distribution, which every play has: another provider's, with viewers called other-1 …"""
+
+    origin: Literal["own", "same"] = "own"
+    """Whether its titles are on an origin of its own, or on the first distribution's."""
+    place: str = ""
+    """Where its viewers are; by default the first place that has client networks."""
+    count: int = Field(2, ge=1, le=100_000)
+    """How many viewers it has."""
+    over_seconds: float = Field(20.0, ge=0, le=SECONDS_MAX)
+    """Over how long they arrive."""
+    viewings: int = Field(2, ge=1, le=1_000)
+    """How many films each watches, one after the other."""
+    pause_seconds: float = Field(5.0, ge=0, le=SECONDS_MAX)
+    """Between two films of one viewer."""
 
 
 class Shape(Noun):
@@ -198,6 +218,10 @@ class Script(Noun):
     disks: Disks = Disks.model_validate({})
     askers: Askers = Askers.model_validate({})
     audiences: tuple[Audience, ...] = Field(min_length=1)
+    second: Second = Second.model_validate({})
+    enemies: tuple[Enemy, ...] = ()
+    swarm: bool = False
+    """Draw the world from the seed too: servers, sizes, rates, stores, bounds (see `swarm`)."""
     links: tuple[Link, ...] = ()
     faults: tuple[dict[str, Any], ...] = ()
     """Faults at their times; each names its kind as `fault` and has that kind's members."""

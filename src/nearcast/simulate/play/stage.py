@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from nearcast.simulate.play.distributions import Distributions
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.intent import Intent
 from nearcast.simulate.play.observations import Purged
@@ -42,6 +43,9 @@ class Stage(Protocol):
     def roster(self) -> Roster: ...
 
     @property
+    def distributions(self) -> Distributions: ...
+
+    @property
     def oracle(self) -> Oracle: ...
 
     @property
@@ -63,6 +67,15 @@ class Stage(Protocol):
         """Who has an address."""
 
     def host(self, name: str) -> Host: ...
+
+    def site_of(self, viewer: Member) -> str:
+        """The distribution that a viewer watches."""
+
+    def origin_of(self, path: str) -> str:
+        """The host of the origin that has the content at a URL path."""
+
+    def is_beset(self, site: str) -> bool:
+        """A distribution's own origin or name server is an enemy: its viewers may fail."""
 
     def kind(self, name: str) -> str:
         """The kind of a host, "" when it is not on the roster."""

@@ -7,6 +7,8 @@ starts inherits that. It binds and connects with the host's addresses, and it en
   (with `resets`, every peer is told by a reset); the disk falls back to what was synced.
 - `kill`: the program dies, the machine lives. Its kernel closes the connections; the disk keeps all.
 - `hang`: nothing of the program runs for a while; the kernel still acknowledges and buffers.
+- `pause`: the same, for the whole machine's program (SIGSTOP, a frozen VM): when it goes on, all its timers
+  are late and run before it looks at what has arrived meanwhile.
 - `drain`: the program is asked to end in its own time (SIGTERM), and then ends.
 - `restart`: power is back; the program given to `start` begins anew, on the disk as it is.
 
@@ -210,6 +212,11 @@ class Host(Machine):
         """Run nothing of the program for so long."""
         self._history.add((self._loop.time(), "hang", self.name, seconds))
         self._loop.freeze(self.incarnation, self._loop.time() + seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Run nothing of the program for so long; then its late timers first."""
+        self._history.add((self._loop.time(), "pause", self.name, seconds))
+        self._loop.freeze(self.incarnation, self._loop.time() + seconds, timers_first=True)
 
     def _end_life(self) -> None:
         over, self.incarnation = self.incarnation, Incarnation(self)

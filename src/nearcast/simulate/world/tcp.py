@@ -54,7 +54,7 @@ class Endpoint(asyncio.Transport):
         *("_broken", "_buffered", "_closing", "_discards", "_eof_sent", "_high", "_history", "_limits_low"),
         *("_loop", "_opened", "_paused", "_read_all", "_reading_due", "_received", "_tap"),
         *("_writing_paused", "accepting", "closed", "context", "flow", "incoming", "incarnation", "listener"),
-        *("local", "lost", "number", "protocol", "remote", "vanished", "where"),
+        *("local", "lost", "number", "protocol", "remote", "unread_bytes", "vanished", "where"),
     )
 
     flow: Flow
@@ -93,6 +93,7 @@ class Endpoint(asyncio.Transport):
         self._writing_paused = self._eof_sent = self._closing = False
         self.closed = False  # nothing more is read or sent by this end
         self.lost = False  # the protocol was, or soon will be, told so
+        self.unread_bytes = 0  # had arrived, and were thrown away unread when this end was lost
         self.vanished = False  # its machine lost power: not even the kernel remembers it
         self._high, self._limits_low = HIGH_WATER_BYTES, HIGH_WATER_BYTES // 4
         incarnation.streams[number, self.accepting] = self
@@ -371,6 +372,13 @@ class Endpoint(asyncio.Transport):
             self.flow.drop_unsent()
             self._finish_sending()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that have arrived and that a program which wants to read has not got yet."""
+        if self._paused or not self._opened:
+            return 0
+        return sum(len(item) for item in self._received if not isinstance(item, Mark))
+
     def _has_unread(self) -> bool:
         return any(not isinstance(item, Mark) for item in self._received)
 
@@ -385,6 +393,7 @@ class Endpoint(asyncio.Transport):
         if self.lost:
             return
         self.closed = self.lost = True
+        self.unread_bytes = self.waiting_bytes
         self._tell_ending(Ending.BROKEN if isinstance(exc, OSError) else Ending.LEFT)
         self._received.clear()
         self.incarnation.streams.pop((self.number, self.accepting), None)

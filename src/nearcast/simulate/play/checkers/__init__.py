@@ -1,8 +1,11 @@
 """I watch a play and say which sentence broke."""
 
+from nearcast.simulate.play.checkers.besieged import NotAnothers, NotLured, NotStopped
 from nearcast.simulate.play.checkers.checker import Broken, Checker
 from nearcast.simulate.play.checkers.content import ByteExact, ConditionHeeded, NotPurged, NotTorn, OwnName
 from nearcast.simulate.play.checkers.freshness import Fresh, KeptWhileUsed, OneFill, StaleOnError
+from nearcast.simulate.play.checkers.frozen import NotFrozen
+from nearcast.simulate.play.checkers.pauses import WaitingIsRead
 from nearcast.simulate.play.checkers.recovery import AccountsRight, Recovers
 from nearcast.simulate.play.checkers.resolving import ToldOnly
 from nearcast.simulate.play.checkers.routing import NamesHealthy, OwnFirst, SpreadOut
@@ -26,6 +29,11 @@ CHECKERS: tuple[type[Checker], ...] = (
     Finishes,
     FetchedOnce,
     FailedLast,
+    NotStopped,
+    NotAnothers,
+    NotLured,
+    WaitingIsRead,
+    NotFrozen,
     NotBrokenOff,
     Bounded,
     RequestsEnd,

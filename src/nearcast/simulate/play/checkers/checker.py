@@ -33,6 +33,8 @@ class Checker:
     """Guards `sentence`. What a subclass does not look at, it does not override."""
 
     sentence: ClassVar[str]
+    besieged: ClassVar[bool] = False
+    """It judges also what is of a distribution whose own origin or name server is an enemy."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -81,6 +83,9 @@ class Checker:
 
     def reported(self, account: Account) -> None:
         """All is quiet, and a content server has said what it holds."""
+
+    def neighbourly(self, server: str, host: str, said: str, wanted: str) -> None:
+        """A content server has said, under the name of a distribution, whose it is."""
 
     def fell(self, record: logging.LogRecord) -> None:
         """A program, or asyncio for it, has logged an error."""

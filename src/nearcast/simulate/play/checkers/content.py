@@ -13,6 +13,7 @@ from nearcast.simulate.play.stage import Stage
 class ByteExact(Checker):
     """Looks at the digests of every finished viewing."""
 
+    besieged = True
     sentence = "Every finished viewing is byte-exact."
 
     def watched(self, watched: Watched) -> None:
@@ -31,6 +32,7 @@ class ByteExact(Checker):
 class NotTorn(Checker):
     """Compares every body on its way to a viewer, byte by byte, also of answers that break off."""
 
+    besieged = True
     sentence = "No object is served torn, or mixed from two versions."
 
     def transferred(self, transfer: Transfer) -> None:

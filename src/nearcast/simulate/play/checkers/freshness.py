@@ -8,6 +8,7 @@ from nearcast.simulate.play.overheard.transfer import UNDER_WAY, WHOLE, Transfer
 from nearcast.simulate.play.stage import Stage
 
 SLACK_SECONDS = 2.0  # Date and Age count whole seconds
+ON_THE_WAY_SECONDS = 1.0  # a request had left its server so long, at most, before the origin heard of it
 TROUBLE_SECONDS = 16.0  # what went wrong so long ago may still be waited for
 
 
@@ -47,7 +48,7 @@ class Fresh(Checker):
         if over <= grace or self._being_fetched(server, transfer.target):
             return
         since = transfer.asked - TROUBLE_SECONDS
-        troubled = not stage.outages.free(server, "origin", since=since, until=now)
+        troubled = not stage.outages.free(server, stage.origin_of(transfer.path), since=since, until=now)
         troubled = troubled or self._failed.get((server, transfer.target), -1.0) > since
         if troubled and over <= stage.intent.stale_on_error:
             return
@@ -82,7 +83,7 @@ class KeptWhileUsed(Checker):
         holding = self._holdings.surely(server, transfer)
         if holding is None or "authorization" in transfer.wanted:
             return
-        age = elapsed(stage, server, holding.asked, stage.now)[1]
+        age = elapsed(stage, server, holding.asked - ON_THE_WAY_SECONDS, stage.now)[1]
         left = stage.oracle.lifetime(transfer.path) - age - SLACK_SECONDS
         if left > 0 and stage.oracle.editions(transfer.path):
             self.broke(

@@ -16,6 +16,7 @@ FILL_SECONDS_MAX = 13.0  # a fill may have begun so long before the origin heard
 OVERHEAD_BYTES = 2048  # of a file beside the body
 PRESSURE_MAX = 0.4  # part of the store that other objects may have used since
 COMMIT_SECONDS = 0.05
+CLOCK_STEP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Holdings:
         assert transfer.ended is not None
         held = self._by_server.setdefault(transfer.client, {})
         known = held.get(transfer.target)
+        if "authorization" in transfer.wanted:
+            return  # for one viewer only
         if transfer.status == 200 and transfer.method == "GET":
             held.pop(transfer.target, None)
             held[transfer.target] = Holding(
@@ -121,6 +124,8 @@ def elapsed(stage: Stage, server: str, since: float, until: float) -> tuple[floa
     apart from the true one, and may have told another age when the answer came, by the origin's Date."""
     clock = stage.host(server).clock_at
     own = clock(until) - clock(since)
+    if own < -CLOCK_STEP_SECONDS:
+        return 0.0, float("inf")  # its clock was set back: it cannot know
     apart = clock(since) - stage.host("origin").clock_at(since)
     true = until - since
     return max(0.0, min(true, own)), max(true, own) + max(0.0, apart)

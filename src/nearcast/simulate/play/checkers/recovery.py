@@ -27,7 +27,7 @@ class Recovers(Checker):
         self._calm = True
 
     def told(self, told: Told) -> None:
-        if self.stage.kind(told.by) == "router":
+        if self.stage.kind(told.by) == "router" and told.reply.name.rstrip(".") in self.stage.intent.names:
             (self._named_again if self._calm else self._named).update(told.reply.addresses)
 
     def transferred(self, transfer: Transfer) -> None:

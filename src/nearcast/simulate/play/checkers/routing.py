@@ -77,7 +77,10 @@ class NamesHealthy(NamedServers):
     def named(self, told: Told, servers: list[Server]) -> None:
         for server in servers:
             since = self._away_since.get((told.by, server.name))
-            if since is not None and told.at - since > self._patience:
+            if since is None or told.at - since <= self._patience:
+                continue
+            router, host = self.stage.host(told.by), self.stage.host(server.name)
+            if self._away(router, host, server.admin_port, same_life=True):  # not back since the last sample
                 self.broke(
                     f"{server.name} was named to {told.reply.subnet or told.to}, {told.at - since:.1f} s after it "
                     "went away."

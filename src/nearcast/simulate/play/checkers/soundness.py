@@ -120,7 +120,8 @@ class NotBrokenOff(Checker):
         if not failed and not (transfer.outcome == BROKEN_OFF and transfer.answered is not None):
             return
         since, until = transfer.asked - WAIT_SECONDS, stage.now
-        if not self._outages.free(transfer.client, transfer.server, "origin", since=since, until=until):
+        origin = stage.origin_of(transfer.path)
+        if not self._outages.free(transfer.client, transfer.server, origin, since=since, until=until):
             return
         if self._struck(transfer, since, until):
             return

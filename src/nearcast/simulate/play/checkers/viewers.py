@@ -33,7 +33,7 @@ class Finishes(Checker):
         viewing, viewer = watched.viewing, watched.viewer
         if viewing is not None and viewing.complete:
             return
-        server = self._free_server(viewer.name, watched.ended)
+        server = self._free_server(viewer, watched.ended)
         if server is not None:
             why = (
                 "was still watching when the play ended" if viewing is None else f"gave up: {viewing.problem}"
@@ -42,16 +42,19 @@ class Finishes(Checker):
                 f"{viewer.name} {why}, although {server} was there for all of the last {self._window:g} s."
             )
 
-    def _free_server(self, viewer: str, until: float) -> str | None:
-        since = until - self._window
+    def _free_server(self, watching: Member, until: float) -> str | None:
+        since, viewer = until - self._window, watching.name
+        distributions, site = self.stage.distributions, self.stage.site_of(watching)
+        origin = distributions.origin(site)
         free, roster = self.stage.outages.free, self.stage.roster
-        names = [name for kind in ("root", "top", "provider", "router") for name in roster.select(kind)]
+        names = [name for kind in ("root", "top", "router") for name in roster.select(kind)]
+        names += distributions.providers(site)
         if not free(viewer, "resolver", since=since, until=until):
             return None
         if not all(free("resolver", name, since=since, until=until) for name in names):
             return None
         for server in roster.select("edge"):
-            ways = [(viewer, server, "origin"), *((router, server) for router in roster.select("router"))]
+            ways = [(viewer, server, origin), *((router, server) for router in roster.select("router"))]
             if all(free(*way, since=since, until=until) for way in ways):
                 return server
         return None
