@@ -27,7 +27,8 @@ class RoleDependencies:
     """What a program is handed besides the loop it runs on.
 
     `clock` gives wall time (Unix seconds); `titles` are what the origin serves, `pages` the player's
-    web pages; `disk` is the store of a content server.
+    web pages; `disk` is the store of a content server, `access_log` appends lines to its access log, which
+    it keeps when the configuration says so.
     """
 
     clock: Callable[[], float]
@@ -35,6 +36,7 @@ class RoleDependencies:
     disk: Callable[[], Disk]
     titles: ContentSource
     pages: ContentSource | None = None
+    access_log: Callable[[bytes], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def cdn_roles(revision: Revision) -> tuple[Role, ...]:
 
 
 async def _edge(snapshot: EdgeSnapshot, use: RoleDependencies) -> Running:
-    return await start_edge(snapshot, disk=use.disk(), clock=use.clock, rng=use.rng)
+    log = use.access_log if snapshot.serving.access_log else None
+    return await start_edge(snapshot, disk=use.disk(), clock=use.clock, rng=use.rng, access_log=log)
 
 
 async def _router(snapshot: RouterSnapshot, use: RoleDependencies) -> Running:

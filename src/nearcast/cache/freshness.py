@@ -16,6 +16,8 @@ from nearcast.wire.http.message import Fields
 
 NEGATIVE_SECONDS = 2.0  # how long "not found" is believed when the origin does not say
 
+CLOCK_STEP_SECONDS = 1.0  # a clock that goes back by less is being kept right, not set
+
 _NEGATIVE = frozenset({404, 410})
 _KEPT_UNASKED = frozenset({200, 301, 308}) | _NEGATIVE  # fresh for a default time (RFC 9110 15.1)
 _KEPT_WHEN_TOLD = frozenset({203, 204, 300, 302, 307})  # only with a lifetime of their own
@@ -39,8 +41,12 @@ class Freshness:
     stale_if_error: float  # so long after its lifetime it is served when the origin fails
 
     def ttl(self, resident: float) -> float:
-        """Freshness left after `resident` seconds in the store; negative: stale since."""
-        return self.lifetime - self.initial_age - max(0.0, resident)  # a clock set back makes no one younger
+        """Freshness left after `resident` seconds in the store; negative: stale since.
+
+        When the clock was set back, nobody knows how long it has been here: then it has to be confirmed.
+        """
+        left = self.lifetime - self.initial_age - max(0.0, resident)
+        return left if resident > -CLOCK_STEP_SECONDS else min(left, 0.0)
 
     def age(self, resident: float) -> float:
         """The age (RFC 9111 4.2.3) after `resident` seconds in the store."""

@@ -118,13 +118,13 @@ def ask(
     """
     if udp + tcp + raw > 1:
         fail("--udp, --tcp and --raw exclude one another", "choose one", USAGE)
-    server, patience = (host, port), RetryPolicy(timeout, tries)
+    server, retry = (host, port), RetryPolicy(timeout, tries)
     asker: Asker
     if tcp:
-        asker = TcpAsker(server, patience, time.perf_counter)
+        asker = TcpAsker(server, retry, time.perf_counter)
     else:
         kind = RawAsker if raw else UdpAsker
-        asker = kind(server, patience, time.perf_counter, lambda tried: _say_lost(tried, patience))
+        asker = kind(server, retry, time.perf_counter, lambda tried: _say_lost(tried, retry))
     transport = "tcp" if tcp else "raw" if raw else "udp"
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -175,10 +175,10 @@ def _typed() -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def _say_lost(tried: int, patience: RetryPolicy) -> None:
-    if tried < patience.tries:
-        again = f"datagrams may be lost, so it is sent again ({tried + 1} of {patience.tries})"
-        err.print(f"nearcast: no reply within {patience.seconds:g} s; {again}")
+def _say_lost(tried: int, retry: RetryPolicy) -> None:
+    if tried < retry.tries:
+        again = f"datagrams may be lost, so it is sent again ({tried + 1} of {retry.tries})"
+        err.print(f"nearcast: no reply within {retry.seconds:g} s; {again}")
 
 
 def _show_packet(fields: list[Field]) -> None:

@@ -12,7 +12,6 @@ from nearcast.edge.fill import FillRequest
 from nearcast.model.snapshot import Site
 from nearcast.wire.http.message import HttpFault
 
-WARM_AT_ONCE = 8  # fetches of one order under way
 TARGETS_MAX = 10_000
 
 
@@ -22,7 +21,7 @@ async def warm(application: EdgeApplication, order: Any) -> dict[str, Any]:
     waiting = iter(dict.fromkeys(_targets(order)))
     report: dict[str, Any] = {"warmed": 0, "already": 0, "failed": []}
     async with asyncio.TaskGroup() as group:
-        for _ in range(WARM_AT_ONCE):
+        for _ in range(application.context.snapshot.serving.warm_at_once):
             group.create_task(_warm_in_turn(application, site, waiting, report))
     return report
 

@@ -5,41 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from nearcast.edge.fill import Fill, FillDependencies, FillRequest
 from nearcast.edge.shares import Shares
 from nearcast.model.faults import UpstreamFault
 
-FILLS_MAX = 1024
-
 # What a body that is not stored may hold at most: pieces that wait for its viewer (WINDOW_BYTES and the last
 # piece), what the client has read ahead (BUFFER_BYTES and the last read), what the viewer's connection has
 # not sent. Reads are of 256 KiB at most.
 PASSING_BYTES = 1024 * 1024
-PASSING_BYTES_MAX = 256 * PASSING_BYTES
 BUFFER_BYTES = 128 * 1024  # of what the origin sends ahead of us
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FillLimits:
-    """Bounds of an edge's fills in all; how they are shared among sites and clients: `shares`."""
-
-    fills_max: int = FILLS_MAX
-    passing_bytes_max: int = PASSING_BYTES_MAX  # memory of bodies that are not stored
-
-    @property
-    def passing_max(self) -> int:
-        """Bodies that are passed on without being stored, at once."""
-        return max(1, self.passing_bytes_max // PASSING_BYTES)
+def passing_max(bytes_max: int) -> int:
+    """Bodies that may be passed on without being stored, at once, when they may take `bytes_max` in all."""
+    return max(1, bytes_max // PASSING_BYTES)
 
 
 class Fills:
     """Starts fills and lets simultaneous misses share one."""
 
-    def __init__(self, use: FillDependencies, fills_max: int = FILLS_MAX) -> None:
+    def __init__(self, use: FillDependencies, fills_max: int) -> None:
         self.started_total = 0
         self.shares = Shares(fills_max)
         self._use = use

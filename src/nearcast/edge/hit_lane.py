@@ -2,7 +2,7 @@
 
 It wraps the application and has its signature; whatever is not plain goes to the application, and what it
 answers the application would answer alike: the tests of the edge run with it and without. It is born with a
-Snapshot's application, remembers nothing of its own, and `start_edge(lanes=False)` removes it.
+Snapshot's application, remembers nothing of its own, and `[serving] lanes = false` removes it.
 
 Hot file, paid for by bench/http_hit.py: one look-up of what the fields ask for, one of the object.
 """

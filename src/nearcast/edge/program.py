@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from nearcast.cache.disk import Disk
-from nearcast.cache.eviction import EvictionPolicy
+from nearcast.cache.policies.registry import policy_named
 from nearcast.cache.store import Store
 from nearcast.edge.access_log import AccessLog
 from nearcast.edge.admin import Admin
@@ -17,18 +17,19 @@ from nearcast.edge.application import EdgeApplication
 from nearcast.edge.context import EdgeContext
 from nearcast.edge.counters import Counters, LoadMeter
 from nearcast.edge.fill import FillDependencies
-from nearcast.edge.fills import BUFFER_BYTES, FillLimits, Fills
+from nearcast.edge.fills import BUFFER_BYTES, Fills, passing_max
 from nearcast.edge.hit_lane import HitLane
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
+from nearcast.model.config import Serving
 from nearcast.model.snapshot import EdgeSnapshot
-from nearcast.serve.http_client import ClientLimits, HttpClient
+from nearcast.serve.http_client import HttpClient
 from nearcast.serve.http_exchange import Application
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
-from nearcast.serve.limits import HttpLimits, StreamLimits
+from nearcast.serve.limits import http_limits, origin_limits, stream_limits
 from nearcast.serve.listeners import Listeners, at_port, listen_at
 
-_NO_BODY = HttpLimits(body_bytes_max=64 * 1024)  # nothing that is answered here needs a body
+BODY_BYTES_MAX = 64 * 1024  # of a request: nothing that is answered here needs a body
 
 
 class Edge:
@@ -38,26 +39,22 @@ class Edge:
         self,
         snapshot: EdgeSnapshot,
         store: Store,
-        client: HttpClient,
         clock: Callable[[], float],
         rng: Random,
-        stream_limits: StreamLimits | None,
-        fill_limits: FillLimits,
         access_log: AccessLog | None,
-        lanes: bool,
     ) -> None:
+        serving = snapshot.serving
         self.draining = False
         self.store = store
         self.counters = Counters(LoadMeter(asyncio.get_running_loop().time))
-        self._client = client
         self._clock = clock
         self._access_log = access_log
-        self._upstream = Upstream(client, snapshot.server.host, rng)
-        self._passing = Shares(fill_limits.passing_max)
+        self._client = HttpClient(origin_limits(serving, buffer_bytes=BUFFER_BYTES))
+        self._upstream = Upstream(self._client, snapshot.server.host, rng)
+        self._passing = Shares(passing_max(serving.unstored_bytes_max))
         use = FillDependencies(store, self._upstream, clock, self.counters.filled, self._passing)
-        self._fills = Fills(use, fill_limits.fills_max)
+        self._fills = Fills(use, serving.fills_max)
         self._closing: asyncio.Task[None] | None = None
-        self._lanes = lanes
         self._serve_by(snapshot)
         admin = Admin(
             lambda: self.application,
@@ -65,9 +62,7 @@ class Edge:
             lambda: any(each.full for each in self._viewers),
             self.listeners,
         )
-        self._viewers = Listeners(
-            partial(listen_http, self.answer, clock=clock, limits=_NO_BODY, stream_limits=stream_limits)
-        )
+        self._viewers = Listeners(self._listen, drain_seconds=serving.drain_seconds)
         self._admins = Listeners(partial(listen_http, admin, clock=clock))
 
     @property
@@ -87,6 +82,7 @@ class Edge:
         when one cannot be bound: then everything stays as it was.
         """
         await self.listen(snapshot)
+        self._obey(snapshot.serving)
         self._upstream.host = snapshot.server.host
         self._serve_by(snapshot)
         self.store.resize(snapshot.server.cache_bytes_max)
@@ -126,6 +122,27 @@ class Edge:
         """Have the present Snapshot's application answer."""
         return self._answer(exchange)
 
+    async def _listen(self, address: str, port: int) -> HttpListener:
+        serving = self.application.context.snapshot.serving
+        return await listen_http(
+            self.answer,
+            address,
+            port,
+            clock=self._clock,
+            limits=http_limits(serving, body_bytes_max=BODY_BYTES_MAX),
+            stream_limits=stream_limits(serving),
+        )
+
+    def _obey(self, serving: Serving) -> None:
+        """Other limits and deadlines from now on."""
+        self._viewers.drain_seconds = serving.drain_seconds
+        for listener in self._viewers:
+            listener.grant(stream_limits(serving))
+            listener.http_limits = http_limits(serving, body_bytes_max=BODY_BYTES_MAX)
+        self._client.limits = origin_limits(serving, buffer_bytes=BUFFER_BYTES)
+        self._fills.shares.places_max = serving.fills_max
+        self._passing.places_max = passing_max(serving.unstored_bytes_max)
+
     def _serve_by(self, snapshot: EdgeSnapshot) -> None:
         context = EdgeContext(
             snapshot,
@@ -138,7 +155,7 @@ class Edge:
             access_log=self._access_log,
         )
         self.application = EdgeApplication(context)
-        self._answer: Application = HitLane(self.application) if self._lanes else self.application
+        self._answer: Application = HitLane(self.application) if snapshot.serving.lanes else self.application
 
 
 async def start_edge(
@@ -147,25 +164,18 @@ async def start_edge(
     disk: Disk,
     clock: Callable[[], float],
     rng: Random,
-    policy: EvictionPolicy | None = None,
-    sync: bool = False,
-    client_limits: ClientLimits | None = None,
-    stream_limits: StreamLimits | None = None,
-    fill_limits: FillLimits | None = None,
     access_log: Callable[[bytes], object] | None = None,
-    lanes: bool = True,
 ) -> Edge:
-    """Start the content server of `snapshot` on its addresses and ports.
+    """Start the content server of `snapshot` on its addresses and ports, with its limits.
 
-    `clock` gives wall time (Unix seconds). `policy` evicts (default LRU); `sync` makes stored objects
-    survive a power loss, at the price of a disk sync per object. `access_log` appends lines to a log
-    (`access_log.py` says what is in them); without it none is kept. `lanes` are quick ways to
-    the same answers. OSError when a port cannot be bound.
+    `clock` gives wall time (Unix seconds). `access_log` appends lines to a log (`access_log.py` says what is
+    in them); without it none is kept. OSError when a port cannot be bound.
     """
-    store = Store(disk, snapshot.server.cache_bytes_max, policy=policy, sync=sync)
+    serving = snapshot.serving
+    policy = policy_named(serving.eviction)
+    store = Store(disk, snapshot.server.cache_bytes_max, policy=policy, sync=serving.sync)
     store.open()
-    client = HttpClient(client_limits or ClientLimits(buffer_bytes=BUFFER_BYTES))
     log = None if access_log is None else AccessLog(access_log)
-    edge = Edge(snapshot, store, client, clock, rng, stream_limits, fill_limits or FillLimits(), log, lanes)
+    edge = Edge(snapshot, store, clock, rng, log)
     await edge.listen(snapshot)
     return edge

@@ -5,7 +5,7 @@ there at its own pace, from the newest pieces in memory or from what is written 
 
 A body that is not stored (too large, private, disk full, also from the middle on) waits in a window of
 memory until the slowest follower has taken it: then followers set the upstream's pace, and when none is
-left the body is abandoned. How many such bodies there may be is not decided here (`fills.FillLimits`).
+left the body is abandoned. How many such bodies there may be is not decided here (`shares`).
 
 A follower is a `Body` like any other, only that its octets may not have come yet.
 """

@@ -54,6 +54,7 @@ async def _start_role(role: Role, workplace: Workplace) -> Running:
         disk=lambda: PosixDisk(workplace.store(role.name)),
         titles=DirectorySource(workplace.titles),
         pages=DirectorySource(pages_directory() / "player"),
+        access_log=partial(workplace.append_log, role.name),
     )
     return await role.start(use)
 

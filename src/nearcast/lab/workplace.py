@@ -30,6 +30,13 @@ class Workplace:
         """Where the content server called `server` keeps its objects."""
         return self.path / "stores" / server
 
+    def append_log(self, program: str, lines: bytes) -> None:
+        """Append lines to the access log of a program: `logs/ia2.jsonl`. OSError when the disk refuses."""
+        folder = self.path / "logs"
+        folder.mkdir(exist_ok=True)
+        with open(folder / f"{program}.jsonl", "ab") as log:
+            log.write(lines)
+
     def __enter__(self) -> Workplace:
         return self
 

@@ -204,7 +204,45 @@ class Distribution(Noun):
 
 
 class Serving(Noun):
-    """Limits and deadlines of content servers and routers. Seconds, bytes, counts."""
+    """Limits and deadlines of every content server and router."""
+
+    connections_max: int = Field(10_000, ge=1, le=1_000_000)
+    """Connections to one address at once; fewer where the process may not open as many files."""
+    connections_per_client_max: int = Field(2_500, ge=1, le=1_000_000)
+    """How many of them one client (an IPv4 address, an IPv6 /64) may have."""
+    idle_seconds: float = Field(30.0, gt=0, le=3600)
+    """A connection on which nothing whole comes and nothing leaves is closed after this time."""
+    write_buffer_bytes: int = Field(262_144, ge=4096, le=67_108_864)
+    """Unsent bytes of one connection from which on its answers wait for the viewer."""
+    request_head_bytes_max: int = Field(32_768, ge=1024, le=1_048_576)
+    """The largest head of a request."""
+    request_head_seconds_max: float = Field(10.0, gt=0, le=600)
+    """Time for the whole head of a request, from its first byte."""
+    requests_per_connection_max: int = Field(100_000, ge=1)
+    """After so many requests a connection is closed."""
+    drain_seconds: float = Field(10.0, ge=0, le=86_400)
+    """How long connections to an address that is given up may go on."""
+    origin_connect_seconds: float = Field(3.0, gt=0, le=600)
+    """Time for a connection to an origin."""
+    origin_head_seconds: float = Field(10.0, gt=0, le=600)
+    """Time for the head of an origin's answer, interim ones included."""
+    origin_stall_seconds: float = Field(10.0, gt=0, le=600)
+    """An origin from which nothing more of a body comes for this time has failed."""
+    fills_max: int = Field(1024, ge=1, le=100_000)
+    """Fetches from origins at once; shared so that no site and no client can take them all."""
+    unstored_bytes_max: int = Field(268_435_456, ge=1_048_576)
+    """Memory for bodies that are passed on without being stored."""
+    warm_at_once: int = Field(8, ge=1, le=1024)
+    """Fetches of one warm (push) under way at once."""
+    eviction: Literal["lru", "s3-fifo"] = "lru"
+    """Which objects leave when the store is full. Takes effect when a content server starts."""
+    sync: bool = False
+    """Whether stored objects survive a power loss, at the price of a disk sync for each. Takes effect when
+    a content server starts."""
+    lanes: bool = True
+    """Whether remembered work may answer plain hits; they are answered the same without, only slower."""
+    access_log: bool = False
+    """Whether content servers keep an access log, a JSON line for each request."""
 
 
 class Config(Noun):

@@ -74,7 +74,7 @@ class Fetcher:
         trace: Trace,
         line: Line | None,
         rng: random.Random,
-        patience: RetryPolicy,
+        retry: RetryPolicy,
         clock: Callable[[], float],
     ) -> None:
         """`clock` measures what is told in milliseconds: uvloop's own time counts in whole ones."""
@@ -84,7 +84,7 @@ class Fetcher:
         self._trace = trace
         self._line = line
         self._rng = rng
-        self._patience = patience
+        self._retry = retry
         self._clock = clock
         self._failed: dict[tuple[str, int], float] = {}  # when, in loop time
         self._expires: float | None = None  # the first fresh answer all of whose servers failed, in loop time
@@ -96,7 +96,7 @@ class Fetcher:
         such object.
         """
         turn, began, self._expires = 0, 0.0, None
-        while turn < self._patience.turns_max or began < (self._expires or 0.0):
+        while turn < self._retry.turns_max or began < (self._expires or 0.0):
             if turn:
                 await self._pause(turn)
                 whom = url.authority if is_address(url.host) else f"the DNS for {url.host}"
@@ -116,8 +116,8 @@ class Fetcher:
         raise Unreachable(f"no server gives {url}; tried {turn} rounds")
 
     async def _pause(self, turn: int) -> None:
-        seconds = self._patience.backoff_seconds * 2.0 ** (turn - 1)
-        await asyncio.sleep(min(seconds, self._patience.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
+        seconds = self._retry.backoff_seconds * 2.0 ** (turn - 1)
+        await asyncio.sleep(min(seconds, self._retry.backoff_seconds_max) * self._rng.uniform(0.5, 1.0))
 
     async def _from_any_address(self, url: Url, download: Download, *, fresh: bool) -> Url | None:
         """`url` when it was fetched, where it redirects to, or None when every address failed."""
@@ -145,7 +145,7 @@ class Fetcher:
                 self._trace.tell("resumed", f"{address[0]} gives {download.title}", address[0])
             return at
         if fresh and self._expires is None and lookup.ttl_seconds is not None:
-            left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._patience.answer_seconds_max)
+            left = min(lookup.ttl_seconds + TTL_STEP_SECONDS, self._retry.answer_seconds_max)
             self._expires = self._loop.time() + left
         return None
 

@@ -19,6 +19,7 @@ from ipaddress import ip_address
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 from nearcast.model.faults import UpstreamFault
@@ -116,7 +117,8 @@ def read_answer(
     reply: dns.message.Message, name: str, rdtype: dns.rdatatype.RdataType
 ) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
     """(chain, addresses, least TTL) of the answer section for `name` (RFC 1034 section 3.6.2)."""
-    rrsets = {(rrset.name, rrset.rdtype): rrset for rrset in reply.answer}
+    internet = (rrset for rrset in reply.answer if rrset.rdclass == dns.rdataclass.IN)
+    rrsets = {(rrset.name, rrset.rdtype): rrset for rrset in internet}
     at = dns.name.from_text(name)
     chain: list[str] = []
     ttls: list[int] = []

@@ -42,7 +42,7 @@ class Viewer:
         resolver: tuple[str, int] | None = None,
         client_subnet: IpNetwork | None = None,
         local_address: str | None = None,
-        patience: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
         limits: ClientLimits | None = None,
         buffer_seconds: float = BUFFER_SECONDS,
     ) -> None:
@@ -54,7 +54,7 @@ class Viewer:
         self._resolver = resolver
         self._client_subnet = client_subnet
         self._local_address = local_address
-        self._patience = patience or RetryPolicy()
+        self._retry = retry or RetryPolicy()
         self._limits = limits
         self._buffer_seconds = buffer_seconds
 
@@ -84,7 +84,7 @@ class Viewer:
         limits = self._limits or (SLOW_LINE_LIMITS if bandwidth else None)
         client = HttpClient(limits, local_address=self._local_address)
         line = Line(bandwidth) if bandwidth else None
-        fetcher = Fetcher(self._names(trace), client, trace, line, self._rng, self._patience, self._clock)
+        fetcher = Fetcher(self._names(trace), client, trace, line, self._rng, self._retry, self._clock)
         stage = Stage(fetcher, trace, realtime, self._buffer_seconds, keep_for)
         problem = None
         try:

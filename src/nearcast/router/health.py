@@ -21,7 +21,7 @@ from nearcast.model.config import Health
 from nearcast.model.faults import UpstreamFault
 from nearcast.model.snapshot import RouterSnapshot, Server
 from nearcast.selection.conditions import Condition, Conditions
-from nearcast.serve.deadline import within
+from nearcast.serve.deadline import Within
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.wire.json_text import read_json
 
@@ -113,7 +113,7 @@ class Prober:
     async def _probe(self, server: Server) -> None:
         record = self._records[server.name]
         try:
-            async with within(self._health.probe_timeout_seconds):
+            async with Within(self._health.probe_timeout_seconds):
                 load, withdrawn = await self._ask(server)
         except (UpstreamFault, TimeoutError, ValueError) as fault:
             record.failed(_said(fault), self._health)

@@ -9,8 +9,8 @@ in sockets is read and the tasks that it wakes go on. Only then is it too late.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 # The first turn may still read nothing (timers, then what was ready, then sockets); establishing a connection
 # takes four more.
@@ -49,13 +49,24 @@ class Alarm:
             callback()
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """`async with within(3):` ends with TimeoutError what is not over in time, as `asyncio.timeout` does."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as timeout:
-        alarm = Alarm(loop, seconds, lambda: timeout.reschedule(loop.time()))
-        try:
-            yield
-        finally:
-            alarm.cancel()
+class Within:
+    """`async with Within(3):` ends with TimeoutError what is not over in time, as `asyncio.timeout` does."""
+
+    __slots__ = ("_alarm", "_seconds", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._alarm: Alarm | None = None
+
+    async def __aenter__(self) -> None:
+        loop, timeout = asyncio.get_running_loop(), self._timeout
+        await timeout.__aenter__()
+        self._alarm = Alarm(loop, self._seconds, lambda: timeout.reschedule(loop.time()))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._alarm is not None
+        self._alarm.cancel()
+        await self._timeout.__aexit__(kind, fault, traceback)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.deadline import within
+from nearcast.serve.deadline import Within
 from nearcast.serve.http_upstream import UpstreamConnection
 from nearcast.serve.limits import ClientLimits
 from nearcast.wire.addresses import endpoint_text
@@ -70,7 +70,7 @@ class HttpClient:
 
     def __init__(self, limits: ClientLimits | None = None, *, local_address: str | None = None) -> None:
         """`local_address`: connect from this address of ours (the lab gives each viewer one)."""
-        self._limits = limits or ClientLimits()
+        self.limits = limits or ClientLimits()
         self._local_address = local_address
         self._kept: dict[tuple[str, int], list[UpstreamConnection]] = {}
         self._closed = False
@@ -136,10 +136,10 @@ class HttpClient:
 
     async def _connect(self, address: tuple[str, int]) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
-        limits = self._limits
+        limits = self.limits
         local = None if self._local_address is None else (self._local_address, 0)
         try:
-            async with within(limits.connect_seconds):
+            async with Within(limits.connect_seconds):
                 _, connection = await loop.create_connection(
                     lambda: UpstreamConnection(address, limits), *address, local_addr=local
                 )
@@ -165,7 +165,7 @@ class HttpClient:
     def _keep(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose response is complete; close it otherwise."""
         kept = self._kept.get(connection.address, [])
-        if self._closed or not connection.reusable or len(kept) >= self._limits.kept_per_address_max:
+        if self._closed or not connection.reusable or len(kept) >= self.limits.kept_per_address_max:
             connection.close()
             return
         self._kept.setdefault(connection.address, kept).append(connection)

@@ -76,7 +76,8 @@ class HttpConnection(Connection):
         self._reader.feed(octets)
         if self._exchange is None:
             self._advance()
-        self._hold_back()
+        if self._reader.unread_bytes:
+            self._hold_back()
 
     def ended(self) -> None:
         """The peer has closed its half: what it asked before is still answered."""
@@ -148,7 +149,7 @@ class HttpConnection(Connection):
     def end(self) -> None:
         if self._chunked:
             self.transport.write(b"0\r\n\r\n")
-        self.extend()
+        self._deadline = self.loop.time() + self.limits.idle_seconds  # as `extend` does
         assert self._exchange is not None
         self.listener.answered(self._exchange)
 
@@ -169,8 +170,15 @@ class HttpConnection(Connection):
             lines += self.listener.date_line()
         self._chunked = False
         if "content-length" not in named and status not in BODILESS:
-            lines += self._framing_line(length)
-        return encode_response_head(status, fields, lines + self._connection_line())
+            lines += b"content-length: %d\r\n" % length if length is not None else self._framing_line()
+        request = self._request
+        lasts = request.keep_alive and self._requests_left > 0 and not self.listener.draining
+        if self._closing or not lasts:
+            self._closing = True
+            lines += b"connection: close\r\n"
+        elif not request.minor_version:
+            lines += b"connection: keep-alive\r\n"
+        return encode_response_head(status, fields, lines)
 
     def _without_hop_by_hop(self, fields: Fields) -> Fields:
         """Of the hop-by-hop fields `connection: close` is heard, and none is sent on."""
@@ -179,23 +187,14 @@ class HttpConnection(Connection):
         self._closing |= "close" in fields.get("connection", "").lower()
         return {name: value for name, value in fields.items() if name not in HOP_BY_HOP}
 
-    def _framing_line(self, length: int | None) -> bytes:
-        """How the peer finds the end of a body of `length` bytes (None: not known yet)."""
-        if length is not None:
-            return b"content-length: %d\r\n" % length
+    def _framing_line(self) -> bytes:
+        """How the peer finds the end of a body whose length is not known yet."""
         asked_for_head = self._request.head.method == "HEAD"
         if self._request.minor_version:
             self._chunked = not asked_for_head
             return b"transfer-encoding: chunked\r\n"
         self._closing |= not asked_for_head
         return b""
-
-    def _connection_line(self) -> bytes:
-        if not self._request.keep_alive or self._requests_left <= 0 or self.listener.draining:
-            self._closing = True
-        if self._closing:
-            return b"connection: close\r\n"
-        return b"" if self._request.minor_version else b"connection: keep-alive\r\n"
 
     # --- from bytes to exchanges ------------------------------------------------------------------
     def _advance(self) -> None:
@@ -224,6 +223,8 @@ class HttpConnection(Connection):
             answers += 1
             self._requests_left -= 1
             self._hand_over(*whole)
+            if not (reader.unread_bytes or self._held_back or self._peer_ended):
+                return  # nothing is left to look at
 
     def _go_on(self) -> None:
         self._yields = False

@@ -59,7 +59,8 @@ class Exchange:
         length = len(body)
         if length and (status in BODILESS or self.request.method == "HEAD"):
             body = b""
-        self._check_length(status, fields, length)
+        if "content-length" in (fields.fields if isinstance(fields, FieldBlock) else fields):
+            self._check_length(status, fields, length)
         channel = self.channel
         channel.begin(status, fields, more, length, body)
         self.status = status

@@ -27,16 +27,12 @@ class RequestReader:
         self.request: ReceivedRequest | None = None  # whose body gathers
         self._parse_head = parse_head
         self._limits = limits
+        self.unread_bytes = 0  # how much waits for its turn
         self._unread = b""
         self._at = 0  # what is before this in _unread has been read
         self._searched = 0  # no head that begins at _at ends before this
         self._framing: Framing | None = None
         self._body = bytearray()
-
-    @property
-    def unread_bytes(self) -> int:
-        """How much waits for its turn."""
-        return len(self._unread) - self._at
 
     def feed(self, octets: bytes) -> None:
         """Bytes arrived, cut anywhere."""
@@ -47,11 +43,12 @@ class RequestReader:
             self._unread = self._unread[self._at :] + octets
             self._searched -= self._at
             self._at = 0
+        self.unread_bytes = len(self._unread)
 
     def forget(self) -> None:
         """Nothing more of what was sent will be read."""
         self._unread = b""
-        self._at = self._searched = 0
+        self._at = self._searched = self.unread_bytes = 0
         self._body = bytearray()
 
     def next(self) -> tuple[ReceivedRequest, bytes] | None:
@@ -81,8 +78,9 @@ class RequestReader:
 
     def _next_head(self) -> ReceivedRequest | None:
         unread, at = self._unread, self._at
-        if unread[at : at + 1] in (b"\r", b"\n"):  # empty lines before the request (RFC 9112 2.2)
+        if at < len(unread) and unread[at] in b"\r\n":  # empty lines before the request (RFC 9112 2.2)
             at = self._at = _EMPTY_LINES.match(unread, at).end()  # type: ignore[union-attr]
+            self.unread_bytes = len(unread) - at
         if at == len(unread):
             return None
         end = end_of_head(unread, max(at, self._searched - 3))
@@ -95,6 +93,7 @@ class RequestReader:
             return None
         self.waits_for = ""
         self._at = self._searched = end
+        self.unread_bytes = len(unread) - end
         return self._parse_head(unread if end - at == len(unread) else unread[at:end])
 
     def _expect_body(self, request: ReceivedRequest) -> None:
@@ -121,4 +120,5 @@ class RequestReader:
                 bytes_max = self._limits.body_bytes_max
                 raise HttpFault(413, f"A request's body has at most {bytes_max} bytes.")
         self._searched = self._at
+        self.unread_bytes = len(self._unread) - self._at
         return framing.complete

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nearcast.model.config import Serving
+
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
@@ -48,3 +50,33 @@ class ClientLimits:
     buffer_bytes: int = 1024 * 1024
     kept_per_address_max: int = 8
     kept_seconds: float = 15.0
+
+
+def stream_limits(serving: Serving) -> StreamLimits:
+    """What a configuration grants the peers of a listener."""
+    return StreamLimits(
+        connections_max=serving.connections_max,
+        connections_per_client_max=serving.connections_per_client_max,
+        idle_seconds=serving.idle_seconds,
+        write_buffer_bytes=serving.write_buffer_bytes,
+    )
+
+
+def http_limits(serving: Serving, *, body_bytes_max: int) -> HttpLimits:
+    """What it grants their requests."""
+    return HttpLimits(
+        head_bytes_max=serving.request_head_bytes_max,
+        body_bytes_max=body_bytes_max,
+        head_seconds_max=serving.request_head_seconds_max,
+        requests_per_connection_max=serving.requests_per_connection_max,
+    )
+
+
+def origin_limits(serving: Serving, *, buffer_bytes: int) -> ClientLimits:
+    """What it grants origins."""
+    return ClientLimits(
+        connect_seconds=serving.origin_connect_seconds,
+        head_seconds=serving.origin_head_seconds,
+        stall_seconds=serving.origin_stall_seconds,
+        buffer_bytes=buffer_bytes,
+    )

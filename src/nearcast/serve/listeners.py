@@ -24,7 +24,7 @@ class Listeners(Generic[L]):
         """`listen` opens a listener at an address and port; the connections of an address that is given up
         have `drain_seconds` to end."""
         self._listen = listen
-        self._drain_seconds = drain_seconds
+        self.drain_seconds = drain_seconds
         self._open: dict[ServerAddress, L] = {}
         self._leaving: dict[asyncio.Task[None], L] = {}
 
@@ -57,7 +57,7 @@ class Listeners(Generic[L]):
         known = self._open | opened
         self._open = {address: known.pop(address) for address in dict.fromkeys(addresses)}
         for listener in known.values():
-            task = asyncio.get_running_loop().create_task(listener.drain(self._drain_seconds))
+            task = asyncio.get_running_loop().create_task(listener.drain(self.drain_seconds))
             self._leaving[task] = listener
             task.add_done_callback(self._leaving.pop)
 

@@ -21,6 +21,7 @@ from nearcast.wire.http.head import (
     parse_request_fields,
     parse_request_line,
 )
+from nearcast.wire.http.message import RequestHead
 
 LINES_BYTES_MAX = 2 * 1024 * 1024
 FIELDS_BYTES_MAX = 4 * 1024 * 1024
@@ -44,6 +45,10 @@ class ParsedHeads:
         line, block = octets[:end], octets[end + 2 :]
         known_line = self.lines.known.get(line) or self.lines.learn(line)
         known_fields = self.fields.known.get(block) or self.fields.learn(block)
+        method, target, minor, host = known_line
+        fields, persist = known_fields
+        if minor and host is None and "host" in fields:  # unrolled: what nearly all requests are
+            return ReceivedRequest(RequestHead(method, target, fields), persist[1], 1)
         return join_request(known_line, known_fields)
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import os
 import socket
 import struct
 import sys
@@ -39,6 +40,8 @@ from nearcast.serve.limits import StreamLimits
 Peer = tuple[str, int]
 
 TIMER_SECONDS = 0.001  # uvloop counts in milliseconds, and may call that much early
+QUEUE_MAX = 1024  # newcomers whom nobody has accepted yet
+ACCEPTED_AT_ONCE = 16  # by asyncio, before it sees whether there is room for them
 LOOKED_AT_MAX = 64  # connections, to find an idle one
 DISCARD_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends RST at once
 
@@ -215,6 +218,11 @@ class Listener:
         """Whether a newcomer can only be served at the cost of somebody who is being served."""
         return len(self.connections) >= self.connections_max and all(each.busy for each in self.connections)
 
+    def grant(self, limits: StreamLimits) -> None:
+        """Other limits from now on, for those who come."""
+        self.limits = limits
+        self.connections_max = connections_possible(limits.connections_max)
+
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for a newcomer, or can be made."""
         client = connection.client
@@ -304,10 +312,22 @@ async def listen_tcp(
     """
     listener = listener or Listener(limits or StreamLimits())
     server = await listener.loop.create_server(
-        lambda: make_connection(listener), address, port, backlog=1024, reuse_port=share_port or None
+        lambda: make_connection(listener),
+        address,
+        port,
+        backlog=ACCEPTED_AT_ONCE,
+        reuse_port=share_port or None,
     )
     if not server.sockets:  # asyncio passes over families that the machine does not have
         raise OSError(errno.EAFNOSUPPORT, f"this machine has no address family for {address}")
     listener._port = int(server.sockets[0].getsockname()[1])
     listener._server = server
+    _lengthen_queue(server.sockets[0])
     return listener
+
+
+def _lengthen_queue(listening: socket.socket) -> None:
+    """Let the kernel keep more newcomers than asyncio is to accept at once, which it counts as one number."""
+    if listening.fileno() >= 0:  # in virtual time there is no kernel
+        with socket.socket(listening.family, listening.type, fileno=os.dup(listening.fileno())) as same:
+            same.listen(QUEUE_MAX)

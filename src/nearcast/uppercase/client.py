@@ -106,12 +106,12 @@ class UdpAsker:
     def __init__(
         self,
         server: ServerAddress,
-        patience: RetryPolicy,
+        retry: RetryPolicy,
         clock: Callable[[], float],
         lost: Callable[[int], None] = lambda tries: None,
     ) -> None:
         self._server = server
-        self._patience = patience
+        self._retry = retry
         self._clock = clock
         self._lost = lost
 
@@ -144,10 +144,10 @@ class UdpAsker:
         loop = asyncio.get_running_loop()
         transport, replies = await loop.create_datagram_endpoint(_Replies, remote_addr=address)
         try:
-            for tries in range(1, self._patience.tries + 1):
+            for tries in range(1, self._retry.tries + 1):
                 packet = self._send(transport, text)
                 sent = self._clock()
-                await asyncio.wait([replies.first], timeout=self._patience.seconds)
+                await asyncio.wait([replies.first], timeout=self._retry.seconds)
                 if replies.first.done():
                     octets = replies.first.result()
                     return Reply(octets, address, tries, self._clock() - sent, packet)
@@ -156,7 +156,7 @@ class UdpAsker:
             transport.close()
         raise Unanswered(
             self._server,
-            f"no reply after {self._patience.tries} tries of {self._patience.seconds:g} s each: "
+            f"no reply after {self._retry.tries} tries of {self._retry.seconds:g} s each: "
             "datagrams may be lost, and UDP does not say so",
             "try again, wait longer with --timeout, or ask over TCP with --tcp",
         )
@@ -191,10 +191,10 @@ class RawAsker(UdpAsker):
 class TcpAsker:
     """Asks over one connection, which is made anew when the server has closed it meanwhile."""
 
-    def __init__(self, server: ServerAddress, patience: RetryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, server: ServerAddress, retry: RetryPolicy, clock: Callable[[], float]) -> None:
         self._server = server
         self._clock = clock
-        self._seconds = patience.seconds * patience.tries
+        self._seconds = retry.seconds * retry.tries
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 

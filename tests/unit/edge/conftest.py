@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from nearcast.cache.disk import Disk
-from nearcast.edge.fills import BUFFER_BYTES, FillLimits
 from nearcast.edge.program import Edge, start_edge
+from nearcast.model.config import Serving
 from nearcast.model.read import parse_config
 from nearcast.model.snapshot import EdgeSnapshot, Revision, edge_snapshot
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
-from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import loop_factory
 from nearcast.simulate.world.disk import VirtualDisk
 from nearcast.wire.http.cache_status import CacheStatus, parse_cache_status
@@ -29,6 +28,7 @@ EDGE = "127.0.0.2"
 NOW = 1_700_000_000.0
 CACHEABLE = {"cache-control": "max-age=60", "etag": '"v1"', "content-type": "video/mp4"}
 
+SHORT = {"origin_connect_seconds": 1, "origin_head_seconds": 1, "origin_stall_seconds": 1}
 CONFIG = """
 [cdn]
 zone = "cdn.test"
@@ -107,7 +107,10 @@ class Cdn:
         self.viewer = HttpClient(ClientLimits(head_seconds=5, stall_seconds=5))
         self.origin_port, self.http_port, self.admin_port = free_ports(3)
 
-    def snapshot(self, number: int = 1, *, more: str = "", cache_megabytes: int = 1) -> EdgeSnapshot:
+    def snapshot(
+        self, number: int = 1, *, more: str = "", cache_megabytes: int = 1, **serving: Any
+    ) -> EdgeSnapshot:
+        """`serving` are limits of the configuration's; those of the origin are short unless it says so."""
         text = CONFIG.format(
             origin_port=self.origin_port,
             http_port=self.http_port,
@@ -115,7 +118,9 @@ class Cdn:
             more=more,
             cache_megabytes=cache_megabytes,
         )
-        return edge_snapshot(Revision(number, parse_config(text)), "ia2")
+        limits = Serving.model_validate(SHORT | {"lanes": self.lanes} | serving)
+        config = parse_config(text).model_copy(update={"serving": limits})
+        return edge_snapshot(Revision(number, config), "ia2")
 
     async def start(self, **options: Any) -> None:
         await self.start_origin()
@@ -126,27 +131,19 @@ class Cdn:
 
     async def start_edge(
         self,
-        cache_megabytes: int = 1,
         *,
         more: str = "",
         disk: Disk | None = None,
-        fill_limits: FillLimits | None = None,
         access_log: Callable[[bytes], object] | None = None,
-        **limits: Any,
+        **options: Any,
     ) -> None:
-        """`more` is more of the configuration; `limits` are the listener's."""
+        """`more` is more of the configuration; `options` are those of `snapshot`."""
         self.edge = await start_edge(
-            self.snapshot(cache_megabytes=cache_megabytes, more=more.format(origin_port=self.origin_port)),
+            self.snapshot(more=more.format(origin_port=self.origin_port), **options),
             disk=disk or self.disk,
             clock=lambda: self.now,
             rng=random.Random(1),
-            client_limits=ClientLimits(
-                connect_seconds=1, head_seconds=1, stall_seconds=1, buffer_bytes=BUFFER_BYTES
-            ),
-            stream_limits=StreamLimits(**limits),
-            fill_limits=fill_limits,
             access_log=access_log,
-            lanes=self.lanes,
         )
 
     async def end(self) -> None:
@@ -194,7 +191,7 @@ class Cdn:
             return Answer(incoming.head.status, dict(incoming.head.fields), body)
 
     async def admin(self, method: str, path: str, order: Any = None) -> Any:
-        body = b"" if order is None else json.dumps(order).encode()
+        body = order if isinstance(order, bytes) else b"" if order is None else json.dumps(order).encode()
         address = (EDGE, self.admin_port)
         async with self.viewer.request(method, address, path, {"host": "ia2"}, body) as incoming:
             text = (await incoming.read(1 << 20)).decode()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nearcast.cache.disk import PosixDisk
-from nearcast.edge.fills import PASSING_BYTES, FillLimits
+from nearcast.edge.fills import PASSING_BYTES
 from nearcast.model.faults import UpstreamFault
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.http_server import Exchange
@@ -91,7 +91,7 @@ def test_the_hanging_origin_of_one_site_leaves_room_for_the_others(play: Play) -
         assert [each.result().status for each in waiting].count(200) == 8
         assert (await cdn.get("/works")).status == 200
 
-    play(story, more=TWO_SITES, fill_limits=FillLimits(fills_max=16))
+    play(story, more=TWO_SITES, fills_max=16)
 
 
 def test_one_client_leaves_room_for_the_others_of_its_site(play: Play) -> None:
@@ -106,7 +106,7 @@ def test_one_client_leaves_room_for_the_others_of_its_site(play: Play) -> None:
             assert (await cdn.get("/works", viewer=other)).body == b"picture"
             ready.set()
 
-    play(story, fill_limits=FillLimits(fills_max=16))
+    play(story, fills_max=16)
 
 
 @pytest.mark.parametrize("asked", [{"authorization": "Bearer 1"}, {}])
@@ -142,7 +142,7 @@ def test_slow_readers_of_what_is_not_stored_hold_bounded_memory_in_all(
             await settle(lambda: cdn.edge.application.context.passing.taken)
             assert (await cdn.get("/23", **asked)).body == body  # its place is free again
 
-    play(story, cache_megabytes=60, fill_limits=FillLimits(passing_bytes_max=8 * PASSING_BYTES))
+    play(story, cache_megabytes=60, unstored_bytes_max=8 * PASSING_BYTES)
 
 
 def test_places_come_back_however_a_fill_ends(play: Play) -> None:

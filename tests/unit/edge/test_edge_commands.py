@@ -33,6 +33,19 @@ def test_health_and_statistics(play: Play) -> None:
     play(story)
 
 
+def test_a_full_edge_says_so_and_its_administration_still_answers(play: Play) -> None:
+    async def story(cdn: Any) -> None:
+        slow = cdn.slow_page("/a", [b"picture", b"!"])
+        slow.let(1)
+        assert (await cdn.admin("GET", "/health"))["full"] is False
+        async with cdn.viewer.request("GET", ("127.0.0.2", cdn.http_port), "/a", {"host": "www.movie.test"}):
+            health = await cdn.admin("GET", "/health")
+            assert (health["full"], health["status"]) == (True, 200)
+        slow.let()
+
+    play(story, connections_max=1)
+
+
 def test_metrics_have_units_and_no_urls(play: Play) -> None:
     async def story(cdn: Any) -> None:
         cdn.page("/a", b"picture")
@@ -199,6 +212,10 @@ def test_a_purge_that_a_crash_might_undo_says_so(play: Play) -> None:
         ("GET", None, 405),
         ("POST", None, 400),
         ("POST", [], 400),
+        ("POST", b"{", 400),
+        ("POST", b"\xff", 400),
+        ("POST", b"[" * 100_000, 400),
+        ("POST", b'{"site":' * 100_000, 400),
         ("POST", {"site": "movie"}, 400),
         ("POST", {"site": "movie", "targets": "/a"}, 400),
         ("POST", {"site": "movie", "targets": [1]}, 400),

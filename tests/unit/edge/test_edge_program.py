@@ -48,3 +48,15 @@ def test_a_snapshot_with_an_address_that_is_taken_changes_nothing(play: Play) ->
         assert (await cdn.admin("GET", "/health"))["snapshot"] == 1
 
     play(story)
+
+
+def test_limits_of_a_new_snapshot_hold_from_then_on(play: Play) -> None:
+    async def story(cdn: Any) -> None:
+        await cdn.edge.swap(cdn.snapshot(2, fills_max=3, request_head_bytes_max=1024, connections_max=7))
+        cdn.page("/a", b"picture")
+        assert (await cdn.get("/a")).status == 200
+        assert (await cdn.get("/a", cookie="x" * 2000)).status == 431
+        assert cdn.edge.listener.connections_max == 7
+        assert cdn.edge.application.context.fills.shares.places_max == 3
+
+    play(story)

@@ -108,7 +108,10 @@ def test_nonsense_on_the_console_is_answered_and_harms_nothing() -> None:
     async def story(workplace: Workplace) -> list[bytes]:
         console = await open_console(workplace.socket, obey)
         try:
-            return [await say(workplace.socket, text) for text in (b"hello\n", b"", b"[1]\n", b"x" * 9000)]
+            return [
+                await say(workplace.socket, text)
+                for text in (b"hello\n", b"", b"[1]\n", b"x" * 9000, b"[" * 4000 + b"\n")
+            ]
         finally:
             console.close()
 

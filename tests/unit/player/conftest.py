@@ -243,7 +243,7 @@ class Town:
             rng=random.Random(7),
             resolver=("192.0.2.53", 53),
             client_subnet=ipaddress.ip_network("198.51.100.0/24"),
-            patience=self.patience,
+            retry=self.patience,
             buffer_seconds=how.pop("buffer_seconds", 30),
             limits=how.pop("limits", ClientLimits(connect_seconds=1, head_seconds=2, stall_seconds=2)),
         )

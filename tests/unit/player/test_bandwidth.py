@@ -126,3 +126,21 @@ def test_the_line_takes_its_time() -> None:
         return asyncio.get_running_loop().time()
 
     assert World(1).run(receive()) == pytest.approx(10 + 5, abs=0.05)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" + "9" * 5000 + "]"])
+def test_json_that_python_cannot_read_is_a_mistake(text: str) -> None:
+    with pytest.raises(OperatorFault, match="is not JSON"):
+        parse_profile(text, "line.json")
+
+
+def test_numbers_without_end_are_no_rate_and_no_seconds() -> None:
+    assert parse_rate("9" * 400) is None
+    with pytest.raises(OperatorFault):
+        parse_profile("0 1k\n" + "9" * 400 + " 1k", "line.txt")
+
+
+def test_a_long_profile_carries_as_its_steps_say() -> None:
+    profile = Profile((float(at), 100.0 if at % 2 else 300.0) for at in range(10_000))
+    assert (profile.rate_at(-1.0), profile.rate_at(9998.5), profile.rate_at(9999.0)) == (300.0, 300.0, 100.0)
+    assert profile.carried_by(0.0, 400.0 * 4999) == 9998.0

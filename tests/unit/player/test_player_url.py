@@ -66,3 +66,11 @@ def test_the_host_field_names_the_port_only_where_it_is_unusual() -> None:
     assert Url.parse("http://a.test:80/").authority == "a.test"
     assert Url.parse("http://a.test:8080/").authority == "a.test:8080"
     assert Url.parse("http://[::1]:8080/").authority == "[::1]:8080"
+
+
+@pytest.mark.parametrize(
+    "text", ["http://a/" + "x" * 9000, "http://" + "ü" * 300 + "/", "http://" + "a." * 130 + "/"]
+)
+def test_what_is_too_long_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError):
+        Url.parse(text)

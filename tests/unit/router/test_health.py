@@ -108,12 +108,16 @@ def test_conditions_follow_the_servers(example: Callable[[str], Internet]) -> No
         pages.said["ia1"] = {"load": 0.51, "draining": False}
         pages.said["ia2"] = {"load": 0.0, "draining": True}
         await until(changes, lambda now: now.of("ia1").load == 0.51 and now.of("ia2").why == "drains")
+        pages.said["ia2"] = {"load": 0.0, "draining": False, "full": True}
+        await until(changes, lambda now: now.of("ia2").why == "is full")
         await listeners["ord1"].drain(0)
         conditions = await until(changes, lambda now: not now.of("ord1").healthy)
         assert "connection" in conditions.of("ord1").why and conditions.of("ord2").healthy
         pages.status = 503
         conditions = await until(changes, lambda now: not now.of("fra1").healthy)
         assert conditions.of("fra1").why == "status 503"
+        fresh = listeners["fra1"].counters
+        assert fresh.accepted_total == sum(fresh.requests_total) > 1, "each probe has a connection of its own"
         assert probes["ord1", "failed"] >= 2 and probes["fra1", "good"] >= 1
         for before, after in pairwise(made):
             assert after.servers.keys() == snapshot.servers.keys()

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from nearcast.model.faults import UpstreamFault
-from nearcast.serve.deadline import Alarm, within
+from nearcast.serve.deadline import Alarm, Within
 from nearcast.serve.http_client import ClientLimits, HttpClient
 from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.limits import HttpLimits, StreamLimits
@@ -48,9 +48,9 @@ def test_an_alarm_rings_once_or_never(run_on) -> None:
 def test_what_takes_too_long_is_a_timeout(run_on) -> None:
     async def scene() -> None:
         with pytest.raises(TimeoutError):
-            async with within(0.01):
+            async with Within(0.01):
                 await asyncio.Event().wait()
-        async with within(0.01):
+        async with Within(0.01):
             pass
         await asyncio.sleep(0.03)  # an alarm that is over disturbs nobody
 
@@ -59,7 +59,7 @@ def test_what_takes_too_long_is_a_timeout(run_on) -> None:
 
 def test_whoever_cancels_is_not_taken_for_the_clock(run_on) -> None:
     async def wait() -> None:
-        async with within(10):
+        async with Within(10):
             await asyncio.Event().wait()
 
     async def scene() -> None:

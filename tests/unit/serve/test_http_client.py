@@ -314,7 +314,7 @@ def test_interim_responses_are_bounded_in_all() -> None:
             assert await get(client, address) == b"hi"
             await client.close()
             with pytest.raises(UpstreamFault, match="head of more than"):
-                await get(HttpClient(client._limits), address)
+                await get(HttpClient(client.limits), address)
 
     run(scene())
 

@@ -19,7 +19,7 @@ from nearcast.serve.http_requests import BODY_TAKE_BYTES, RequestReader
 from nearcast.serve.http_server import Application, Exchange, HttpListener
 from nearcast.serve.limits import HttpLimits, StreamLimits
 from nearcast.wire.http import field_block
-from nearcast.wire.http.field_block import FieldBlock
+from nearcast.wire.http.field_block import FieldBlock, few_field_lines
 from nearcast.wire.http.head import parse_request_head
 from nearcast.wire.http.message import HttpFault, RequestHead
 
@@ -880,6 +880,7 @@ def test_fields_may_be_a_block_and_some_more(
 def test_a_block_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         block = FieldBlock({"etag": '"e"', "x": "é"})
+        few_field_lines({"age": "", "cache-status": ""})  # their names have been seen
         monkeypatch.setattr(field_block, "_FIELD_LINES", None)
         monkeypatch.setattr(field_block, "_VALUE", None)
         more = {"age": "7", "cache-status": "ia1; hit; ttl=3"}

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from nearcast.model.faults import OperatorFault
+from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.supervisor import Notice, Supervisor, WorkerPlan
 from nearcast.serve.udp import listen_udp
 from nearcast.serve.worker import restarts, run_program
@@ -214,6 +215,44 @@ def test_an_assertion_in_a_callback_ends_the_worker(watched, capfd) -> None:
     assert "AssertionError" in capfd.readouterr().err
 
 
+async def asserts_later(exchange: Exchange) -> None:
+    await asyncio.sleep(0)
+    asserts_at_once(exchange)
+
+
+async def asserts_midway(exchange: Exchange) -> None:
+    exchange.begin(200, {}, 5)
+    asserts_at_once(exchange)
+
+
+def asserts_at_once(exchange: Exchange) -> None:
+    assert exchange.request.target != "/impossible", "state is wrong"
+    exchange.respond(200, {})
+
+
+@pytest.mark.parametrize("application", [asserts_at_once, asserts_later, asserts_midway])
+def test_an_assertion_in_an_application_ends_the_worker(watched, capfd, application) -> None:
+    async def start():
+        return await listen_http(application, HERE, port, clock=time.time)
+
+    with socket.create_server((HERE, 0)) as probe:
+        port = probe.getsockname()[1]
+    play = watched(WorkerPlan("a", lambda: run_program(start)))
+    play.supervisor.start("a")
+    play.until("up", "a")
+    with socket.create_connection((HERE, port), timeout=10) as viewer:
+        viewer.sendall(b"GET /impossible HTTP/1.1\r\nHost: a\r\n\r\n")
+        try:
+            said = b"".join(iter(lambda: viewer.recv(1000), b""))
+        except ConnectionResetError:
+            assert application is asserts_midway
+        else:
+            assert said.startswith(b"HTTP/1.1 500") != (application is asserts_midway)
+    assert play.until("waiting", "a").sentence.startswith("ended by itself with code 70")
+    play.until("up", "a", times=2)
+    assert "state is wrong" in capfd.readouterr().err
+
+
 def test_workers_share_a_port(watched) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as probe:
         probe.bind((HERE, 0))
@@ -237,6 +276,7 @@ import asyncio, os, sys
 def say(*words):  # in one piece: several processes share the pipe
     os.write(1, (' '.join(map(str, words)) + '\\n').encode())
 
+from nearcast.serve.http_server import Exchange, listen_http
 from nearcast.serve.supervisor import WorkerPlan, supervise
 from nearcast.serve.worker import restarts, run_program
 

@@ -9,6 +9,7 @@ import pytest
 
 from nearcast.simulate.play.faults import (
     FAULTS,
+    BadPage,
     BitRot,
     BlackHole,
     ClockSkew,
@@ -22,6 +23,7 @@ from nearcast.simulate.play.faults import (
     Heal,
     Kill,
     Partition,
+    Pause,
     Refuse,
     Reset,
     Restart,
@@ -35,6 +37,7 @@ EXAMPLES: list[Fault] = [
     Kill(at=1.0, host="a"),
     Restart(at=2.0, host="a"),
     Hang(at=1.0, host="a", seconds=3.0),
+    Pause(at=1.0, host="a", seconds=3.0),
     ClockSkew(at=1.0, host="a", skew_seconds=-5.0, rate=1.1),
     Partition(at=1.0, one="a", other="b", one_way=True, seconds=2.0),
     Heal(at=1.0, one="a", other="b"),
@@ -46,6 +49,7 @@ EXAMPLES: list[Fault] = [
     DiskError(at=1.0, host="a", operation="sync", code="ENOSPC", times=3),
     DiskReadOnly(at=1.0, host="a", seconds=1.0),
     BitRot(at=1.0, host="a", path="x", bits=4),
+    BadPage(at=1.0, host="a", path="x", how="zero"),
 ]
 
 
@@ -148,6 +152,7 @@ def test_every_mistake_is_told_with_its_place_and_remedy() -> None:
         {"fault": "disturb", "at": 1, "one": "a", "other": "b", "loss": 2, "bits_per_second": 0},
         {"fault": "partition", "at": True, "one": 7, "other": "b", "one_way": 1},
         {"fault": "disk_error", "at": 1, "host": "a", "code": "EWHAT", "operation": "wirte"},
+        {"fault": "bad_page", "at": 1, "host": "a", "how": "burn"},
     ]
     faults, mistakes = read_faults(documents, "faults")
     assert faults == []
@@ -158,6 +163,7 @@ def test_every_mistake_is_told_with_its_place_and_remedy() -> None:
         *("faults[2].loss", "faults[2].bits_per_second"),
         *("faults[3].at", "faults[3].one", "faults[3].one_way"),
         *("faults[4].code", "faults[4].operation"),
+        "faults[5].how",
     }
     assert "write one of crash, kill" in told["faults[0].fault"]
     assert told["faults[1].host"] == "give host: kill needs it"

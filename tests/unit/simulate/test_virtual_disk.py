@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from nearcast.simulate.world.disk import DiskShape, VirtualDisk
+from nearcast.simulate.world.disk import PAGE_BYTES, DiskShape, VirtualDisk
 
 
 def code_of(raised: pytest.ExceptionInfo[OSError]) -> int | None:
@@ -151,3 +151,58 @@ def test_every_operation_takes_its_time_and_is_told() -> None:
 def test_paths_stay_below_the_root(path: str) -> None:
     with pytest.raises(ValueError, match="below the disk's root"):
         VirtualDisk().create(path)
+
+
+@pytest.mark.parametrize("how", ["flip", "zero"])
+def test_a_spoilt_page_shows_in_mappings_that_exist_already(how: str) -> None:
+    disk = VirtualDisk(dice=random.Random(1))
+    octets = random.Random(2).randbytes(3 * PAGE_BYTES)
+    write(disk, "a", octets)
+    mapped = disk.map("a")
+    assert disk.spoil(how=how) == "a"
+    assert mapped != octets
+    assert mapped == disk.read("a") == disk.map("a")
+    spoilt = [
+        n
+        for n in range(3)
+        if mapped[n * PAGE_BYTES : (n + 1) * PAGE_BYTES] != octets[n * PAGE_BYTES :][:PAGE_BYTES]
+    ]
+    assert len(spoilt) == 1
+
+
+def test_rot_in_a_file_does_not_reach_what_is_mapped() -> None:
+    disk = VirtualDisk()
+    write(disk, "a", bytes(100))
+    mapped = disk.map("a")
+    assert disk.rot("a") == "a"
+    assert mapped == bytes(100) != disk.map("a")
+
+
+def test_a_page_that_fails_makes_its_file_unreadable_and_no_other() -> None:
+    disk = VirtualDisk()
+    write(disk, "a", bytes(10))
+    write(disk, "b", bytes(10))
+    mapped = disk.map("a")
+    assert disk.spoil("a", how="fail") == "a"
+    for look in (disk.map, disk.read):
+        with pytest.raises(OSError, match="Input/output") as raised:
+            look("a")
+        assert code_of(raised) == errno.EIO
+    assert mapped == disk.map("b") == bytes(10)
+    disk.remove("a")
+    write(disk, "a", bytes(5))
+    assert disk.read("a") == bytes(5)
+
+
+def test_a_mapping_of_a_file_that_still_grows_keeps_what_it_showed() -> None:
+    disk = VirtualDisk()
+    file = disk.create("a")
+    file.write(b"one")
+    mapped = disk.map("a")
+    file.write(b"two")
+    assert mapped == b"one"
+    assert disk.map("a") == b"onetwo"
+
+
+def test_there_is_nothing_to_spoil_on_an_empty_disk() -> None:
+    assert VirtualDisk().spoil() is None

@@ -132,6 +132,81 @@ def test_a_program_may_end_its_own_host() -> None:
     assert reached == [True]
 
 
+def _order_after(standstill: str) -> list[str]:
+    """What a host does in which order when it goes on: bytes came first, then a timer was due."""
+    order: list[str] = []
+
+    class Asking(asyncio.Protocol):
+        def data_received(self, octets: bytes) -> None:
+            order.append(octets.decode())
+
+    def late() -> None:
+        order.append("timer")
+        world.loop.call_soon(order.append, "what the timer wanted")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1)
+        writer.write(b"bytes")
+
+    async def serve(host: Host) -> None:
+        async with await asyncio.start_server(answer, "192.0.2.97", 80) as server:
+            await server.serve_forever()
+
+    async def ask() -> None:
+        await world.loop.create_connection(Asking, "192.0.2.97", 80)
+        world.loop.call_later(2, late)
+
+    async def main() -> None:
+        world.hosts["a"].start(serve)
+        await asyncio.sleep(0.1)
+        await world.hosts["b"].spawn(ask())
+        getattr(world.hosts["b"], standstill)(5.0)
+        await asyncio.sleep(10)
+        world.hosts["a"].crash()
+
+    world = World(1)
+    world.host("a", ["192.0.2.97"])
+    world.host("b", ["192.0.2.98"])
+    world.run(main())
+    return order
+
+
+def test_a_host_that_hung_goes_on_in_the_order_of_time() -> None:
+    assert _order_after("hang") == ["bytes", "timer", "what the timer wanted"]
+
+
+def test_a_host_that_was_paused_runs_its_late_timers_before_it_reads_what_waits_in_the_socket() -> None:
+    assert _order_after("pause") == ["timer", "what the timer wanted", "bytes"]
+
+
+def test_a_failed_assertion_ends_the_program_and_is_told() -> None:
+    """As `serve.worker` and its supervisor do on a real machine."""
+    lives = 0
+
+    async def program(host: Host) -> None:
+        nonlocal lives
+        lives += 1
+        life = lives
+
+        def look() -> None:
+            told.append((life, host.clock()))
+            assert life > 1, "state is wrong"
+
+        asyncio.get_running_loop().call_later(1, look)
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        host.start(program)
+        await asyncio.sleep(10)
+
+    told: list[tuple[int, float]] = []
+    world = World(1)
+    host = world.host("a")
+    world.run(main())
+    assert [life for life, _ in told] == [1, 2]
+    assert str(host.fallen()).startswith("state is wrong")
+
+
 def test_a_hang_delays_everything_of_its_host_and_keeps_the_order() -> None:
     async def main() -> list[Any]:
         ran: list[Any] = []

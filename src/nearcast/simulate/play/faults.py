@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from nearcast.model.faults import Mistake
-from nearcast.simulate.world.disk import OPERATIONS
+from nearcast.simulate.play.impostor import impostor
+from nearcast.simulate.world.disk import OPERATIONS, SPOILINGS
 from nearcast.simulate.world.network import ALL_PORTS
+from nearcast.simulate.world.world import World
 
-if TYPE_CHECKING:
-    from nearcast.simulate.world.world import World
+FAULTS: dict[str, type[Fault]] = {}
+"""Every kind of fault by its word; a class that is a Fault and has a word is in it once it is defined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,20 @@ class Fault:
     """Something that goes wrong `at` a virtual second."""
 
     word: ClassVar[str]
+    disk: ClassVar[bool] = False
+    """Whether a disk may lose, refuse or change something by it."""
 
     at: float
+
+    def __init_subclass__(cls) -> None:
+        if "word" in vars(cls):
+            FAULTS[cls.word] = cls
+
+    @property
+    def over(self) -> float:
+        """When it has undone itself (virtual seconds); infinite when it lasts."""
+        seconds: float | None = getattr(self, "seconds", 0.0)
+        return float("inf") if seconds is None else self.at + seconds
 
     def strike(self, world: World) -> None:
         """Let it happen now, and write it into the history."""
@@ -63,6 +76,7 @@ class Crash(Fault):
     """A host loses power; after `seconds` it starts again. With `resets` its peers are told."""
 
     word = "crash"
+    disk = True
     host: str
     resets: bool = False
     seconds: float | None = None
@@ -85,6 +99,43 @@ class Kill(Fault):
         host = world.named(self.host)
         host.kill()
         _later(world, self.seconds, host.restart)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drain(Fault):
+    """A host's program is asked to end within `grace_seconds`; after `seconds` it starts again."""
+
+    word = "drain"
+    host: str
+    grace_seconds: float = 10.0
+    seconds: float | None = None
+
+    def happen(self, world: World) -> None:
+        host = world.named(self.host)
+        host.drain(self.grace_seconds)
+        _later(world, self.seconds, host.restart)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impostor(Fault):
+    """Another program has a host's port and greets whoever asks, alone; after `seconds` all is as before."""
+
+    word = "impostor"
+    host: str
+    port: int
+    seconds: float
+
+    def happen(self, world: World) -> None:
+        host = world.named(self.host)
+        greeter = impostor(self.port)
+        host.stand_in(greeter)
+        host.restart()
+
+        def over() -> None:
+            host.stand_back(greeter)
+            host.restart()
+
+        _later(world, self.seconds, over)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +162,23 @@ class Hang(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause(Fault):
+    """A host's program is paused for `seconds`, as a VM is; then its late timers run before it reads."""
+
+    word = "pause"
+    host: str
+    seconds: float
+
+    def happen(self, world: World) -> None:
+        world.named(self.host).pause(self.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClockSkew(Fault):
-    """A host's wall clock jumps by `skew_seconds` and runs at `rate` times the true speed from then on."""
+    """A host's wall clock jumps by `skew_seconds` and runs at `rate` times the true speed from then on.
+
+    A negative jump sets it back.
+    """
 
     word = "clock_skew"
     host: str
@@ -229,6 +295,7 @@ class DiskFull(Fault):
     """A host's disk has only `free_bytes` left."""
 
     word = "disk_full"
+    disk = True
     host: str
     free_bytes: int = 0
     seconds: float | None = None
@@ -243,6 +310,7 @@ class DiskError(Fault):
     """An operation of a host's disk (`*`: every one) fails with an errno, `times` times or until healed."""
 
     word = "disk_error"
+    disk = True
     host: str
     operation: str = "*"
     code: str = "EIO"
@@ -260,6 +328,7 @@ class DiskReadOnly(Fault):
     """A host's disk takes no more changes."""
 
     word = "disk_read_only"
+    disk = True
     host: str
     seconds: float | None = None
 
@@ -274,6 +343,7 @@ class BitRot(Fault):
     """Bits of a file (of any file, when none is named) flip on a host's disk."""
 
     word = "bit_rot"
+    disk = True
     host: str
     path: str | None = None
     bits: int = 1
@@ -282,11 +352,19 @@ class BitRot(Fault):
         world.named(self.host).disk.rot(self.path, bits=self.bits)
 
 
-FAULTS: dict[str, type[Fault]] = {
-    each.word: each
-    for each in list(globals().values())
-    if inspect.isclass(each) and issubclass(each, Fault) and each is not Fault
-}
+@dataclass(frozen=True, kw_only=True)
+class BadPage(Fault):
+    """A page of a file (of any file, when none is named) is spoilt on a host's disk, also where it is mapped:
+    a bit flips, it turns to zeros, or reading it fails (`how`: flip, zero, fail)."""
+
+    word = "bad_page"
+    disk = True
+    host: str
+    path: str | None = None
+    how: str = "flip"
+
+    def happen(self, world: World) -> None:
+        world.named(self.host).disk.spoil(self.path, how=self.how)
 
 
 # --- reading ----------------------------------------------------------------------------------------
@@ -339,6 +417,8 @@ def _remedy(name: str, value: Any, kind: Any) -> str:
             return "write a probability, from 0 to 1"
     if name == "code" and value not in errno.errorcode.values():
         return "write the name of an errno, such as EIO"
+    if name == "how" and value not in SPOILINGS:
+        return f"write one of {', '.join(SPOILINGS)}"
     if name == "operation" and value not in ("*", *OPERATIONS):
         return f"write * or one of {', '.join(OPERATIONS)}"
     return ""

@@ -1,38 +1,23 @@
-"""What checkers see of a play, as plain records. All times are virtual seconds."""
+"""What else checkers see of a play, as plain records. All times are virtual seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nearcast.player.viewing import Fetched, Viewing
-from nearcast.serve.http_server import Exchange
+from nearcast.player.viewing import Viewing
 from nearcast.simulate.play.roster import Member
-
-if TYPE_CHECKING:
-    from nearcast.simulate.world.incarnation import Incarnation
-    from nearcast.simulate.world.tcp import Endpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    """A response that a viewer got, whole. `began`: when it was asked for."""
-
-    viewer: Member
-    fetched: Fetched
-    path: str
-    began: float
-    ended: float
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A viewing that is over; `viewing` is None when the play ended before it did."""
+    """A viewing that is over; `viewing` is None when the play ended before it did. `late`: it began when all
+    faults were over."""
 
     viewer: Member
     viewing: Viewing | None
     began: float
     ended: float
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -49,44 +34,11 @@ class Purged:
         return not self.title or path.lstrip("/").startswith(f"{self.title}/")
 
 
-class Request:
-    """A request that reached the content port of a program, while it is under way and after."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a content server says that it holds, to be compared with its disk."""
 
-    __slots__ = ("_life", "began", "exchange", "host")
-
-    def __init__(self, host: str, incarnation: Incarnation, exchange: Exchange, began: float) -> None:
-        self.host = host
-        self.exchange = exchange
-        self.began = began
-        self._life = incarnation
-
-    @property
-    def over(self) -> bool:
-        """Answered, broken off, or its connection or its server is gone."""
-        return self.exchange.answered or self.exchange.channel.gone or self._life.dead
-
-    @property
-    def moves(self) -> tuple[int, int]:
-        """Changes whenever the answer goes on."""
-        return self.exchange.status, self.exchange.bytes_sent
-
-    @property
-    def waits_for_peer(self) -> bool:
-        """It is the peer that holds it up, or its own host, which hangs."""
-        return self._life.frozen or not self.exchange.channel.peer_reads
-
-    @property
-    def connection(self) -> int:
-        """The number of the connection it came over."""
-        here: Endpoint = self.exchange.channel.transport  # type: ignore[attr-defined] # HTTP/1.1: a connection
-        return here.number
-
-    @property
-    def still_receiving(self) -> bool:
-        """Whoever asked has not got all that was sent over this connection, and still wants it."""
-        here: Endpoint = self.exchange.channel.transport  # type: ignore[attr-defined] # HTTP/1.1: a connection
-        there = here.flow.receiver
-        if self._life.dead or there.closed or there.incarnation.dead:
-            return False
-        flow = here.flow
-        return not self.exchange.answered or flow.in_flight > 0 or bool(flow.unsent or flow.transit)
+    server: str
+    bytes: int
+    objects: int
+    at: float

@@ -7,16 +7,18 @@ is replaced keeps its paths and sizes; its bytes are others, so bytes tell the v
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nearcast.origin.content import Content, content_tag
-from nearcast.player.viewing import Fetched
+from nearcast.origin.media import KINDS, MediaType
 from nearcast.simulate.play.script import Films
 from nearcast.simulate.play.synthetic import film
 from nearcast.simulate.world.host import EPOCH
 
 FOREVER = float("inf")
+SEGMENT_SECONDS = 31_536_000  # how long what never changes under its name may be kept
+MANIFESTS = (".mpd", ".m3u8", ".json")
 COMMENTS = {".mpd": b"<!-- %d -->\n", ".m3u8": b"# %d\n"}
 
 
@@ -46,6 +48,7 @@ class Oracle:
         self._films = films
         self._now = now
         self._editions: dict[str, list[Edition]] = {}
+        self._sent: dict[str, list[Edition]] = {}
         self._versions: dict[str, int] = {}
         for title in titles:
             self.publish(title)
@@ -87,18 +90,38 @@ class Oracle:
         last = editions[-1]
         return Content(name, last.etag, EPOCH + last.since, memoryview(last.octets))
 
+    def kinds(self) -> Mapping[str, MediaType]:
+        """How the origin types its contents, and what it says about keeping them: our own table."""
+        films = self._films
+        manifest = f"public, max-age={films.manifest_seconds}"
+        if films.manifest_stale_seconds:
+            manifest += f", stale-while-revalidate={films.manifest_stale_seconds}"
+        segment = f"public, max-age={SEGMENT_SECONDS}, immutable"
+        return {
+            suffix: MediaType(kind.media_type, manifest if suffix in MANIFESTS else segment)
+            for suffix, kind in KINDS.items()
+        }
+
+    def sent(self, name: str, octets: bytes) -> None:
+        """A hostile origin has sent this as the whole of a content: nobody can know better."""
+        if any(each.octets == octets for each in self.editions(name)):
+            return
+        now = self._now()
+        self._sent.setdefault(name, []).append(Edition(octets, content_tag(octets), now, now))
+
     # --- the checkers' side -----------------------------------------------------------------------
+    def lifetime(self, path: str) -> float:
+        """How long the origin lets the content at a URL path be kept unasked, in seconds."""
+        return self._films.manifest_seconds if path.endswith(MANIFESTS) else SEGMENT_SECONDS
+
+    def grace(self, path: str) -> float:
+        """How long after its lifetime it may still be served while it is being confirmed, in seconds."""
+        return self._films.manifest_stale_seconds if path.endswith(MANIFESTS) else 0.0
+
     def editions(self, path: str) -> list[Edition]:
         """Every version of the content at a URL path, oldest first."""
-        return self._editions.get(path.lstrip("/"), [])
-
-    def which(self, path: str, fetched: Fetched) -> Edition | None:
-        """The newest version that a response is: a range of it for progressive films, else all of it."""
-        part, first, size = fetched.kind == "progressive", fetched.first_byte, fetched.bytes
-        for each in reversed(self.editions(path)):
-            if (part or size == len(each.octets)) and each.has(fetched.sha256, first, size):
-                return each
-        return None
+        name = path.lstrip("/")
+        return [*self._editions.get(name, ()), *self._sent.get(name, ())]
 
     def content_names(self, title: str = "") -> list[str]:
         """The names of a title's contents, or of all."""

@@ -14,10 +14,13 @@ from nearcast.simulate.play.faults import (
     BlackHole,
     Crash,
     Disturb,
+    Drain,
     Fault,
     Hang,
+    Impostor,
     Kill,
     Partition,
+    Pause,
     Refuse,
     Restart,
 )
@@ -38,7 +41,7 @@ class Outages:
         self._spans: dict[str | frozenset[str], list[OutageSpan]] = {}
         for fault in faults:
             match fault:
-                case Crash() | Kill() | Hang() | Refuse() | BlackHole():
+                case Crash() | Kill() | Hang() | Pause() | Drain() | Impostor() | Refuse() | BlackHole():
                     self._add(fault.host, fault.at, fault.seconds)
                 case Restart():
                     self._add(fault.host, fault.at, 0.0)

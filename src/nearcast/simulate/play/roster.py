@@ -7,7 +7,7 @@ address that they tell their resolver.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 
@@ -36,9 +36,16 @@ class Member:
 class Roster:
     """All members by name: the `programs` of `internet` and the `viewers` of `audiences`."""
 
-    def __init__(self, internet: Internet, audiences: Iterable[Audience]) -> None:
+    def __init__(
+        self, internet: Internet, audiences: Iterable[Audience], origins: Mapping[str, str] | None = None
+    ) -> None:
+        """`origins` are those beside the lab's: host and address."""
         viewers = _viewers(internet.config, audiences)
-        self.members = {each.name: each for each in (*_programs(internet), *viewers)}
+        further = [
+            Member(name, "origin", address, frozenset({name, "origin", EVERYBODY}))
+            for name, address in (origins or {}).items()
+        ]
+        self.members = {each.name: each for each in (*_programs(internet), *further, *viewers)}
         self.programs = [each for each in self.members.values() if each.audience is None]
         self.viewers = [each for each in self.members.values() if each.audience is not None]
         self._selected: dict[str, tuple[str, ...]] = {}

@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from nearcast.simulate.play.bounds import bounded, drawn_bounds
 from nearcast.simulate.play.checkers import CHECKERS
 from nearcast.simulate.play.checkers.checker import Broken, Checker
-from nearcast.simulate.play.checkers.soundness import NoCrash
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.play import Play
 from nearcast.simulate.play.scenario import Scenario
+from nearcast.simulate.play.swarm import drawn
 from nearcast.simulate.world.history import History
 from nearcast.simulate.world.loop import Deadlock
 
@@ -62,24 +64,26 @@ def run_scenario(
     faults: Sequence[Fault] | None = None,
     checkers: Sequence[type[Checker]] = CHECKERS,
     history_lines: int | None = HISTORY_LINES,
+    until: str = "",
 ) -> SeedResult:
     """Play `scenario` under `seed` and say what broke.
 
     `faults` strike instead of those that the scenario schedules under this seed. `history_lines` are kept
-    of the event history; None keeps all.
+    of the event history; None keeps all. The play is broken off when the sentence `until` breaks.
     """
     gc.collect()  # what an earlier run left must not be finalized within this one
+    swarm = scenario.script.swarm
+    scenario = drawn(scenario, seed)
+    bounds = drawn_bounds(random.Random(f"{seed}/bounds")) if swarm else {}
     struck = tuple(scenario.schedule(seed) if faults is None else faults)
     history = History(history_lines)
     began = time.perf_counter()
-    play = Play(scenario, seed, struck, checkers, history)
-    with _overhearing(play):
+    play = Play(scenario, seed, struck, checkers, history, lambda play: _broke(play, until))
+    with _overhearing(play), bounded(bounds):
         try:
             play.run()
         except Deadlock as fault:
-            for checker in play.checkers:
-                if isinstance(checker, NoCrash):
-                    checker.broke(str(fault))
+            play.tell("stuck", str(fault))
     broken = sorted((each for checker in play.checkers for each in checker.broken), key=lambda each: each.at)
     return SeedResult(
         scenario=scenario.name,
@@ -93,6 +97,10 @@ def run_scenario(
         virtual_seconds=play.now,
         real_seconds=time.perf_counter() - began,
     )
+
+
+def _broke(play: Play, sentence: str) -> bool:
+    return any(each.count and each.sentence == sentence for each in play.checkers)
 
 
 class _Ear(logging.Handler):
@@ -110,9 +118,7 @@ def _overhearing(play: Play) -> Iterator[None]:
 
     def hear(record: logging.LogRecord) -> None:
         if play.world.history.keeps:
-            for checker in play.checkers:
-                if isinstance(checker, NoCrash):
-                    checker.overhear(record)
+            play.fell(record)
 
     ear, loggers = _Ear(hear), [logging.getLogger(name) for name in LOGGERS]
     before = [logger.propagate for logger in loggers]

@@ -20,6 +20,9 @@ from nearcast.model.config import Config
 from nearcast.model.faults import Mistake, OperatorFault
 from nearcast.model.read import counted, mistakes_in, parse_document, text_in
 from nearcast.player.bandwidth import parse_rate
+from nearcast.simulate.play.distributions import Distributions, with_second
+from nearcast.simulate.play.enemies.enemy import Enemy
+from nearcast.simulate.play.enemies.tricks import tricks_of
 from nearcast.simulate.play.faults import FAULTS, Fault, read_faults
 from nearcast.simulate.play.placement import off_loopback
 from nearcast.simulate.play.roster import Roster, client_network
@@ -39,7 +42,10 @@ class Scenario:
     faults: tuple[Fault, ...] = ()
 
     def roster(self) -> Roster:
-        return Roster(self.internet, self.script.audiences)
+        return _roster(self.script, self.internet)
+
+    def distributions(self) -> Distributions:
+        return Distributions(self.script, self.internet)
 
     def schedule(self, seed: int) -> list[Fault]:
         """All faults of the play under `seed`: those written down, and those that the rates bring."""
@@ -52,9 +58,8 @@ class Scenario:
         return sorted([*self.faults, *drawn], key=lambda fault: fault.at)
 
 
-def titles_of(script: Script) -> list[str]:
-    """The names of the titles on the origin."""
-    return [f"film{number}" for number in range(1, script.films.titles + 1)]
+def _roster(script: Script, internet: Internet) -> Roster:
+    return Roster(internet, script.audiences, Distributions(script, internet).further_origins())
 
 
 def _drawn(rate: FaultRate, roster: Roster, dice: random.Random) -> Iterator[Fault]:
@@ -62,6 +67,8 @@ def _drawn(rate: FaultRate, roster: Roster, dice: random.Random) -> Iterator[Fau
     kind = FAULTS[rate.fault]
     names = {field.name for field in fields(kind)}
     hosts, others = roster.select(rate.host), roster.select(rate.other)
+    if not hosts:
+        return  # nobody of that kind is in this world
     at = rate.from_seconds
     while (at := at + dice.expovariate(rate.per_minute / 60)) < rate.until_seconds:
         members: dict[str, Any] = dict(rate.members)
@@ -108,6 +115,7 @@ def parse_scenario(text: str, path: Path) -> Scenario:
             mistakes.append(Mistake("config", document["config"], fault.sentence))
             mistakes += [Mistake(f"config: {each.path}", each.value, each.remedy) for each in fault.mistakes]
     if script is not None and internet is not None:
+        script, internet = with_second(script, internet)
         mistakes += _between(script, internet, faults)
     if mistakes or script is None or internet is None:
         raise OperatorFault(f"{path} has {counted(mistakes)}; nothing was run", mistakes)
@@ -123,31 +131,56 @@ def virtual(internet: Internet) -> Internet:
 def _between(script: Script, internet: Internet, faults: list[Fault]) -> Iterator[Mistake]:
     config = internet.config
     yield from _audiences(script, config)
-    roster = Roster(internet, script.audiences)
+    roster, distributions = _roster(script, internet), Distributions(script, internet)
     for index, link in enumerate(script.links):
         yield from _selector(roster, f"links.{index}.one", link.one)
         yield from _selector(roster, f"links.{index}.other", link.other)
     for index, fault in enumerate(faults):
         for member in HOSTS:
             host = getattr(fault, member, None)
+            if script.swarm and host in roster.select("edge"):
+                remedy = "strike by `rates`: in a swarm nobody knows which content servers there are"
+                yield Mistake(f"faults[{index}].{member}", host, remedy)
             if host is not None and host not in roster.members:
                 names = listed(each.name for each in roster.programs)
                 remedy = f"name one host: {names}, or a viewer such as {roster.viewers[0].name}"
                 yield Mistake(f"faults[{index}].{member}", host, remedy)
     for index, rate in enumerate(script.rates):
         yield from _rate(roster, f"rates.{index}", rate)
-    titles = titles_of(script)
+    for index, enemy in enumerate(script.enemies):
+        yield from _enemy(script, distributions, f"enemies.{index}", enemy)
     for index, purge in enumerate(script.purges):
-        sites = {each.name for each in config.distributions}
-        if purge.site and purge.site not in sites:
-            yield Mistake(f"purges.{index}.site", purge.site, f"name one of {listed(sites)}")
-        if purge.title and purge.title not in titles:
+        yield from _site(config, f"purges.{index}.site", purge.site)
+        titles = distributions.titles(purge.site) if purge.site in ("", *distributions.sites) else []
+        if purge.title and titles and purge.title not in titles:
             yield Mistake(f"purges.{index}.title", purge.title, f"name one of {titles[0]} … {titles[-1]}")
         if not set(roster.select(purge.servers)) & set(roster.select("edge")):
             yield Mistake(f"purges.{index}.servers", purge.servers, "select content servers, such as edge")
+    titles = [title for site in distributions.sites for title in distributions.titles(site)]
     for index, version in enumerate(script.versions):
         if version.title not in titles:
             yield Mistake(f"versions.{index}.title", version.title, f"name one of {titles[0]} … {titles[-1]}")
+
+
+def _site(config: Config, path: str, site: str) -> Iterator[Mistake]:
+    sites = {each.name for each in config.distributions}
+    if site and site not in sites:
+        yield Mistake(path, site, f"name one of {listed(sites)}")
+
+
+def _enemy(script: Script, distributions: Distributions, path: str, enemy: Enemy) -> Iterator[Mistake]:
+    known = tricks_of(enemy.enemy)
+    for trick in enemy.tricks:
+        if trick not in known:
+            yield Mistake(f"{path}.tricks", trick, f"name some of {', '.join(known)}")
+    if enemy.until_seconds <= enemy.from_seconds:
+        yield Mistake(f"{path}.until_seconds", enemy.until_seconds, "write more than from_seconds")
+    if enemy.enemy == "origin" and not distributions.further_origins():
+        yield Mistake(
+            f"{path}.enemy", enemy.enemy, 'give the second distribution an origin of its own: "own"'
+        )
+    if enemy.enemy != "viewer" and sum(each.enemy == enemy.enemy for each in script.enemies) > 1:
+        yield Mistake(f"{path}.enemy", enemy.enemy, "leave it out; there is another one in its place")
 
 
 def _audiences(script: Script, config: Config) -> Iterator[Mistake]:
@@ -159,6 +192,7 @@ def _audiences(script: Script, config: Config) -> Iterator[Mistake]:
         if audience.name in names:
             yield Mistake(f"{path}.name", audience.name, "already the name of an audience; choose another")
         names.add(audience.name)
+        yield from _site(config, f"{path}.site", audience.site)
         if audience.place and audience.place not in places:
             yield Mistake(f"{path}.place", audience.place, f"name one of the places: {listed(places)}")
         elif client_network(config, audience) is None:

@@ -1,4 +1,4 @@
-"""What a scenario file says: the play before it is roster.
+"""What a scenario file says: the play before anybody is on a host.
 
 Each option is declared once, here: name, type, unit, bounds, default, one sentence. Unknown keys are
 refused. What no single field can know (a host that does not exist, a place without client networks) is
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nearcast.model.config import IpNetwork, Label, Noun
+from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.synthetic import RUNGS
 from nearcast.simulate.world.link import LinkShape
 
@@ -46,6 +47,10 @@ class Films(Noun):
     """The renditions, smallest first."""
     scale: float = Field(0.1, gt=0, le=1)
     """Real size of the files as a part of what the rates say; small, so that many viewers fit."""
+    manifest_seconds: int = Field(10, ge=0, le=86_400)
+    """How long the origin lets manifests be kept (max-age)."""
+    manifest_stale_seconds: int = Field(0, ge=0, le=86_400)
+    """How long after that they may be served while they are confirmed (stale-while-revalidate)."""
 
 
 class Audience(Noun):
@@ -53,6 +58,8 @@ class Audience(Noun):
 
     name: Label
     """How faults, links and messages call them."""
+    site: str = ""
+    """Name of the distribution they watch; by default the first."""
     count: int = Field(1, ge=1, le=100_000)
     """How many they are."""
     place: str = ""
@@ -77,6 +84,25 @@ class Audience(Noun):
     """Between two films of one viewer."""
     patience_seconds: float | None = Field(None, gt=0, le=3_600)
     """How long they wait for a server that says nothing; by default as long as the player does."""
+    query: str = Field("", pattern="^[a-z0-9=&]*$")
+    """What stands after the question mark of the URL that they watch."""
+
+
+class Second(Noun):
+    """The second distribution, which every play has: another provider's, with viewers called other-1 …"""
+
+    origin: Literal["own", "same"] = "own"
+    """Whether its titles are on an origin of its own, or on the first distribution's."""
+    place: str = ""
+    """Where its viewers are; by default the first place that has client networks."""
+    count: int = Field(2, ge=1, le=100_000)
+    """How many viewers it has."""
+    over_seconds: float = Field(20.0, ge=0, le=SECONDS_MAX)
+    """Over how long they arrive."""
+    viewings: int = Field(2, ge=1, le=1_000)
+    """How many films each watches, one after the other."""
+    pause_seconds: float = Field(5.0, ge=0, le=SECONDS_MAX)
+    """Between two films of one viewer."""
 
 
 class Shape(Noun):
@@ -160,6 +186,15 @@ class Version(Noun):
     """The title, such as film1."""
 
 
+class Askers(Noun):
+    """Hosts called asker-1, asker-2 … that only ask the resolver for names, those that are not there too."""
+
+    count: int = Field(1, ge=0, le=1_000)
+    """How many they are."""
+    every_seconds: float = Field(1.0, gt=0, le=3_600)
+    """How long each waits between two questions, on average."""
+
+
 class Disks(Noun):
     """The content servers' disks."""
 
@@ -181,7 +216,12 @@ class Script(Noun):
     films: Films = Films.model_validate({})
     network: NetworkShape = NetworkShape.model_validate({})
     disks: Disks = Disks.model_validate({})
+    askers: Askers = Askers.model_validate({})
     audiences: tuple[Audience, ...] = Field(min_length=1)
+    second: Second = Second.model_validate({})
+    enemies: tuple[Enemy, ...] = ()
+    swarm: bool = False
+    """Draw the world from the seed too: servers, sizes, rates, stores, bounds (see `swarm`)."""
     links: tuple[Link, ...] = ()
     faults: tuple[dict[str, Any], ...] = ()
     """Faults at their times; each names its kind as `fault` and has that kind's members."""

@@ -31,7 +31,8 @@ def shrink(
         nonlocal runs
         runs += 1
         tried(runs)
-        return sentence in run_scenario(scenario, outcome.seed, faults=faults, history_lines=0).sentences
+        tried_once = run_scenario(scenario, outcome.seed, faults=faults, history_lines=0, until=sentence)
+        return sentence in tried_once.sentences
 
     return tuple(smallest(outcome.faults, fails, lambda: runs < runs_max))
 

@@ -31,6 +31,8 @@ async def dial(
 ) -> tuple[Endpoint, asyncio.BaseProtocol]:
     """Connect and hand the connection to a protocol. Raises TimeoutError or ConnectionRefusedError."""
     attempt = Attempt(network, incarnation, local, remote)
+    if network.tap is not None:
+        network.tap.dials(attempt.host.name, remote)
     attempt.send_syn()
     try:
         endpoint = await attempt.outcome
@@ -52,7 +54,7 @@ class Attempt:
         self._network = network
         self._loop = network.loop
         self._life = incarnation
-        self._host: Machine = incarnation.host
+        self.host: Machine = incarnation.host
         self._context = contextvars.copy_context()
         self._local, self._remote = local, remote
         self._target = network.host_at(remote[0], incarnation.host)
@@ -74,16 +76,16 @@ class Attempt:
         self._retry_seconds *= 2
         if self._target is None or self._network.swallows(self._target, self._remote[1]):
             return
-        there = self._network.channel(self._host, self._target)
+        there = self._network.channel(self.host, self._target)
         if not there.loses():
             self._loop.world_at(now + there.latency, self._syn_arrives)
 
     def _syn_arrives(self) -> None:
         target = self._target
         assert target is not None
-        if self._network.channel(self._host, target).cuts or not target.up:
+        if self._network.channel(self.host, target).cuts or not target.up:
             return
-        back = self._network.channel(target, self._host)
+        back = self._network.channel(target, self.host)
         if back.loses():
             return
         self._listener = self._network.listener(target, self._local, self._remote)
@@ -99,23 +101,25 @@ class Attempt:
             return
         network, listener, target = self._network, self._listener, self._target
         assert listener is not None and target is not None
-        number = network.next_connection()
-        loop, history, ends = network.loop, network.history, (self._local, self._remote)
-        near = Endpoint(loop, history, number, self._life, self._context, ends)
-        far = Endpoint(loop, history, number, listener.incarnation, listener.context, ends[::-1], listener)
-        there, back = network.channel(self._host, target), network.channel(target, self._host)
+        number, ends = network.next_connection(), (self._local, self._remote)
+        common = network.loop, network.history, network.tap, number
+        near = Endpoint(*common, self._life, self._context, ends)
+        far = Endpoint(*common, listener.incarnation, listener.context, ends[::-1], listener)
+        there, back = network.channel(self.host, target), network.channel(target, self.host)
         near.flow = far.incoming = Flow(self._loop, network.tcp, (there, back), near, far)
         far.flow = near.incoming = Flow(self._loop, network.tcp, (back, there), far, near)
         near.flow.mark(Mark.OPEN)
         self._endpoint = near
         self._cancel_timer()
-        what = (self._host.name, number, spelled(*self._local[:2]), spelled(*self._remote[:2]))
+        what = (self.host.name, number, spelled(*self._local[:2]), spelled(*self._remote[:2]))
         network.history.add((self._loop.now, "connect", *what))
+        if network.tap is not None:
+            network.tap.opened(number, self.host.name, target.name, ends)
         self.outcome.set_result(near)
 
     def _answer_is_lost(self) -> bool:
         assert self._target is not None
-        return self._network.channel(self._target, self._host).cuts > 0
+        return self._network.channel(self._target, self.host).cuts > 0
 
     def _over(self) -> bool:
         return self._life.dead or self.outcome.done()
@@ -123,8 +127,10 @@ class Attempt:
     def _fail(self, exc: OSError) -> None:
         if not self._over():
             self._cancel_timer()
-            what = (self._host.name, spelled(*self._remote[:2]), type(exc).__name__)
+            what = (self.host.name, spelled(*self._remote[:2]), type(exc).__name__)
             self._network.history.add((self._loop.time(), "unconnected", *what))
+            if self._network.tap is not None:
+                self._network.tap.undialled(self.host.name, self._remote, False)
             self.outcome.set_exception(exc)
 
     def abandon(self) -> None:
@@ -133,6 +139,9 @@ class Attempt:
             return
         self._cancel_timer()
         self.outcome.cancel()
+        tap = self._network.tap
+        if tap is not None and self.outcome.cancelled() and not self._life.dead:
+            tap.undialled(self.host.name, self._remote, True)
         if self._endpoint is not None:
             self._endpoint.abort()
 

@@ -11,7 +11,7 @@ What a crash leaves (POSIX promises no more, and file systems have done all of i
 
 Faults: a full disk (ENOSPC after the bytes that still fit), a read-only one (EROFS), any errno for any
 operation (`fail`), flipped bits (`rot`), latency. A mapped view keeps the content it was made of, whatever
-happens to the file.
+happens to the file; only `spoil` reaches the pages that are mapped already.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SECTOR_BYTES = 512
+PAGE_BYTES = 4096
+SPOILINGS = ("flip", "zero", "fail")  # what can happen to a page that is mapped
 LENGTH_KEPT = 0.5  # how probable it is that a crash leaves an unsynced file its length
 SECTOR_LOSSES = (0.0, 0.02, 0.25)  # and how probable that one of its sectors is lost, one of these by chance
 UNBOUNDED_BYTES = 1 << 50
@@ -53,11 +55,13 @@ class DirectoryEntry(NamedTuple):
 class FileContent:
     """The bytes of one file, whatever its names."""
 
-    __slots__ = ("_sealed", "_written", "poisoned", "synced", "writing")
+    __slots__ = ("_pages", "_sealed", "_written", "poisoned", "synced", "unreadable", "writing")
 
     def __init__(self) -> None:
         self._written = bytearray()
         self._sealed: bytes | None = b""
+        self._pages: bytearray | None = None  # what mappings made since the last change show
+        self.unreadable = False
         self.synced = 0  # so many bytes survive a crash
         self.poisoned = False  # a sync failed
         self.writing = False  # a program has it open: what it reads comes from memory
@@ -67,7 +71,7 @@ class FileContent:
 
     def append(self, octets: memoryview) -> None:
         self._written += octets
-        self._sealed = None
+        self._sealed = self._pages = None
 
     def octets(self) -> bytes:
         """The content now, in an object that no later write changes."""
@@ -75,8 +79,21 @@ class FileContent:
             self._sealed = bytes(self._written)
         return self._sealed
 
+    def pages(self) -> memoryview:
+        """The content now, as a mapping shows it."""
+        if self._pages is None:
+            self._pages = bytearray(self._written)
+        return memoryview(self._pages).toreadonly()
+
     def flip(self, bit: int) -> None:
         self._written[bit // 8] ^= 1 << bit % 8
+        self._sealed = self._pages = None
+
+    def spoil(self, start: int, octets: bytes) -> None:
+        """Other bytes from `start` on, in the file and in the pages that are mapped."""
+        for each in (self._written, self._pages):
+            if each is not None:
+                each[start : start + len(octets)] = octets
         self._sealed = None
 
     def sync(self) -> None:
@@ -94,7 +111,7 @@ class FileContent:
                 if dice.random() < loss:
                     end = min(start + SECTOR_BYTES, len(self._written))
                     self._written[start:end] = bytes(end - start)
-            self._sealed = None
+            self._sealed = self._pages = None
         self.synced = len(self._written)
         self.poisoned = self.writing = False
 
@@ -203,10 +220,18 @@ class VirtualDisk:
         return VirtualFile(self, path, content)
 
     def read(self, path: str) -> bytes:
-        return self._content("read", _clean(path))
+        path = _clean(path)
+        self._begin("read", path, len(self._live.get(path, b"")))
+        octets = self._need_readable(path).octets()
+        self._record("read", path, len(octets))
+        return octets
 
     def map(self, path: str) -> memoryview:
-        return memoryview(self._content("map", _clean(path)))
+        path = _clean(path)
+        self._begin("map", path)
+        content = self._need_readable(path)
+        self._record("map", path, len(content))
+        return content.pages()
 
     def rename(self, old: str, new: str) -> None:
         old, new = _clean(old), _clean(new)
@@ -259,6 +284,10 @@ class VirtualDisk:
         """Bytes of all files."""
         return self._used
 
+    def sizes(self) -> dict[str, int]:
+        """Every file there is, and its bytes: for whoever judges, not for programs."""
+        return {path: len(self._live[path]) for path in sorted(self._live)}
+
     # --- faults -----------------------------------------------------------------------------------
     def crash(self) -> None:
         """Lose power: only what is durable stays, and of the rest what the dice leave."""
@@ -308,17 +337,40 @@ class VirtualDisk:
 
     def rot(self, path: str | None = None, *, bits: int = 1) -> str | None:
         """Flip bits of a file (of any, by the dice). Returns which, or None when there is no byte to flip."""
-        paths = (
-            [_clean(path)]
-            if path is not None
-            else sorted(name for name, each in self._live.items() if len(each) and not each.writing)
-        )
-        content = self._live.get(self._dice.choice(paths)) if paths else None
-        if content is None or not len(content):
-            return None
-        for _ in range(bits):
-            content.flip(self._dice.randrange(len(content) * 8))
-        return next(name for name in sorted(self._live) if self._live[name] is content)
+        path = self._victim(path)
+        if path is not None:
+            content = self._live[path]
+            for _ in range(bits):
+                content.flip(self._dice.randrange(len(content) * 8))
+        return path
+
+    def spoil(self, path: str | None = None, *, how: str = "flip") -> str | None:
+        """Spoil a page of a file (of any, by the dice), also where it is mapped.
+
+        `how`: `flip` a bit, `zero` it, or let it `fail`: whoever maps or reads the file from now on gets EIO,
+        and who has mapped it keeps what it has seen. Returns which file, or None when there is none.
+        """
+        path = self._victim(path)
+        if path is not None:
+            content = self._live[path]
+            start = self._dice.randrange(len(content)) // PAGE_BYTES * PAGE_BYTES
+            page = bytearray(content.octets()[start : start + PAGE_BYTES])
+            if how == "flip":
+                page[self._dice.randrange(len(page))] ^= 1 << self._dice.randrange(8)
+                content.spoil(start, bytes(page))
+            elif how == "zero":
+                content.spoil(start, bytes(len(page)))
+            else:
+                content.unreadable = True
+        return path
+
+    def _victim(self, path: str | None) -> str | None:
+        """The file called `path`, or any that nobody is writing, by the dice; None when it has no byte."""
+        if path is None:
+            paths = sorted(name for name, each in self._live.items() if len(each) and not each.writing)
+            return self._dice.choice(paths) if paths else None
+        path = _clean(path)
+        return path if len(self._live.get(path, b"")) else None
 
     # --- inside -----------------------------------------------------------------------------------
     def _begin(self, operation: str, path: str, size: int = 0) -> None:
@@ -340,13 +392,6 @@ class VirtualDisk:
         change = Change(names)
         change.apply(self._live)
         self._pending.append(change)
-
-    def _content(self, operation: str, path: str) -> bytes:
-        size = len(self._live.get(path, b""))
-        self._begin(operation, path, size if operation == "read" else 0)
-        octets = self._need_file(path).octets()
-        self._record(operation, path, len(octets))
-        return octets
 
     def _write(self, path: str, content: FileContent, octets: memoryview) -> None:
         self._begin("write", path, len(octets))
@@ -370,6 +415,12 @@ class VirtualDisk:
         if path not in self._live:
             raise _error(errno.EISDIR if path in self._folders else errno.ENOENT, path)
         return self._live[path]
+
+    def _need_readable(self, path: str) -> FileContent:
+        content = self._need_file(path)
+        if content.unreadable:
+            raise _error(errno.EIO, path)
+        return content
 
     def _need_folder(self, path: str) -> None:
         if path not in self._folders:

@@ -28,6 +28,8 @@ WORDS = {
     "kill": "{}'s program is killed",
     "restart": "{} starts again",
     "hang": "{} hangs for {} s",
+    "pause": "{} is paused for {} s",
+    "drain": "{} drains for {} s at most",
     "fault": "fault: {}",
     "note": "{}: {}",
 }

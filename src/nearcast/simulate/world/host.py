@@ -7,6 +7,9 @@ starts inherits that. It binds and connects with the host's addresses, and it en
   (with `resets`, every peer is told by a reset); the disk falls back to what was synced.
 - `kill`: the program dies, the machine lives. Its kernel closes the connections; the disk keeps all.
 - `hang`: nothing of the program runs for a while; the kernel still acknowledges and buffers.
+- `pause`: the same, for the whole machine's program (SIGSTOP, a frozen VM): when it goes on, all its timers
+  are late and run before it looks at what has arrived meanwhile.
+- `drain`: the program is asked to end in its own time (SIGTERM), and then ends.
 - `restart`: power is back; the program given to `start` begins anew, on the disk as it is.
 
 A task of an incarnation that has ended never finishes: do not await it.
@@ -31,7 +34,10 @@ from nearcast.simulate.world.network import Network
 T = TypeVar("T")
 Program = Callable[["Host"], Coroutine[Any, Any, object]]
 
+Drains = Callable[[float], Coroutine[Any, Any, object]]
+
 EPOCH = 1_700_000_000.0  # wall-clock seconds at virtual time zero
+DRAIN_SLACK_SECONDS = 1.0
 
 _OUTER: contextvars.ContextVar[tuple[Incarnation | None, ...]] = contextvars.ContextVar(
     "outer_lives", default=()
@@ -53,11 +59,13 @@ class Host(Machine):
         self._disk: VirtualDisk | None = None
         self._random: random.Random | None = None
         self._program: Program | None = None
+        self._stand_ins: list[Program] = []
         self._running: asyncio.Task[object] | None = None  # asyncio itself holds tasks only weakly
         self._failed: BaseException | None = None
-        self._clock_from = 0.0
-        self._clock_base = EPOCH
-        self._clock_rate = 1.0
+        self._ending: asyncio.Task[object] | None = None
+        self._clocks = [(0.0, EPOCH, 1.0)]  # from when, what it showed then, and its rate
+        self.drains: Drains | None = None
+        """How the running program ends in its own time; it sets this once it runs."""
 
     # --- running code here ------------------------------------------------------------------------
     def __enter__(self) -> Host:
@@ -85,6 +93,9 @@ class Host(Machine):
     def start(self, program: Program) -> asyncio.Task[object]:
         """Run `program(host)` now and after every restart."""
         self._program = program
+        return self._run(program)
+
+    def _run(self, program: Program) -> asyncio.Task[object]:
         self._running = self.spawn(program(self), name=f"{self.name} program")
         return self._running
 
@@ -117,17 +128,21 @@ class Host(Machine):
 
     def clock(self) -> float:
         """Wall-clock seconds since 1970, as this host believes."""
-        return self._clock_base + (self._loop.time() - self._clock_from) * self._clock_rate
+        since, base, rate = self._clocks[-1]
+        return base + (self._loop.time() - since) * rate
+
+    def clock_at(self, when: float) -> float:
+        """What the wall clock showed at the virtual second `when`."""
+        since, base, rate = next(each for each in reversed(self._clocks) if each[0] <= when)
+        return base + (when - since) * rate
 
     def skew_clock(self, seconds: float) -> None:
         """Set the wall clock forward (or back, when negative)."""
-        self._clock_base = self.clock() + seconds
-        self._clock_from = self._loop.time()
+        self._clocks.append((self._loop.time(), self.clock() + seconds, self._clocks[-1][2]))
 
     def drift_clock(self, rate: float) -> None:
         """Let the wall clock run at `rate` times the true speed from now on."""
-        self.skew_clock(0.0)
-        self._clock_rate = rate
+        self._clocks.append((self._loop.time(), self.clock(), rate))
 
     # --- dying and living -------------------------------------------------------------------------
     def crash(self, *, resets: bool = False) -> None:
@@ -159,8 +174,32 @@ class Host(Machine):
             self.kill()
         self.up = True
         self._history.add((self._loop.time(), "restart", self.name))
-        if self._program is not None:
-            self.start(self._program)
+        program = self._stand_ins[-1] if self._stand_ins else self._program
+        if program is not None:
+            self._run(program)
+
+    def drain(self, seconds: float) -> None:
+        """Ask the program to end within `seconds`; it is gone when it has, or is killed a second later."""
+        if not self.up or self.drains is None:
+            self.kill()
+            return
+        self._history.add((self._loop.time(), "drain", self.name, seconds))
+        over = self.incarnation
+
+        def gone(*_: object) -> None:
+            if self.incarnation is over:
+                self.kill()
+
+        self._ending = self.spawn(self.drains(seconds))
+        self._ending.add_done_callback(lambda _: self._loop.world_at(self._loop.time(), gone))
+        self._loop.world_at(self._loop.time() + seconds + DRAIN_SLACK_SECONDS, gone)
+
+    def stand_in(self, program: Program) -> None:
+        """Have `program` run in the place of the host's own from the next restart on, until `stand_back`."""
+        self._stand_ins.append(program)
+
+    def stand_back(self, program: Program) -> None:
+        self._stand_ins.remove(program)
 
     def fail(self, fault: BaseException) -> None:
         """End the program by a failed assertion, and start it again, as a worker's supervisor does."""
@@ -174,8 +213,14 @@ class Host(Machine):
         self._history.add((self._loop.time(), "hang", self.name, seconds))
         self._loop.freeze(self.incarnation, self._loop.time() + seconds)
 
+    def pause(self, seconds: float) -> None:
+        """Run nothing of the program for so long; then its late timers first."""
+        self._history.add((self._loop.time(), "pause", self.name, seconds))
+        self._loop.freeze(self.incarnation, self._loop.time() + seconds, timers_first=True)
+
     def _end_life(self) -> None:
         over, self.incarnation = self.incarnation, Incarnation(self)
+        self.drains = None
         self._loop.bury(over)
         if self._loop.home is over:
             self._loop.home = self.incarnation

@@ -27,13 +27,14 @@ CURRENT: contextvars.ContextVar[Incarnation] = contextvars.ContextVar("current_l
 class Incarnation:
     """One run of one host. `frozen` is true when its calls must not run now: it hangs, or it is dead."""
 
-    __slots__ = ("dead", "frozen", "held", "host", "ports", "streams", "tasks", "thaws_at")
+    __slots__ = ("dead", "frozen", "held", "host", "ports", "streams", "tasks", "thaws_at", "timers_first")
 
     def __init__(self, host: Machine | None) -> None:
         self.host = host
         self.frozen = False
         self.dead = False
         self.thaws_at = 0.0
+        self.timers_first = False  # when it thaws, late timers run before anything that arrived is read
         self.held: deque[Call] = deque()
         self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.ports = HostPorts()

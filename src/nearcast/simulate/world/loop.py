@@ -234,9 +234,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
-                self.call_exception_handler(
-                    {"message": f"Exception in callback {call}", "exception": exc, "handle": call}
-                )
+                self._let_fall(owner, f"Exception in callback {call}", exc)
             if self._lag:
                 self._lag = 0.0
         self._turns += 1
@@ -255,8 +253,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self.call_exception_handler({"message": f"Exception in {callback}", "exception": exc})
+            self._let_fall(incarnation, f"Exception in {callback}", exc)
         self._lag = 0.0
+
+    def _let_fall(self, owner: Owner, message: str, exc: BaseException) -> None:
+        self.call_exception_handler({"message": message, "exception": exc, "owner": owner})
 
     def _interleave_hosts(self, generator: random.Random) -> None:
         queues: dict[Owner | None, deque[Call]] = {}
@@ -300,18 +301,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._lag += seconds
             self.freeze(CURRENT.get(self.home), self.now + self._lag)
 
-    def freeze(self, incarnation: Incarnation, until: float) -> None:
-        """Hold every call of `incarnation` until the virtual time `until`."""
+    def freeze(self, incarnation: Incarnation, until: float, *, timers_first: bool = False) -> None:
+        """Hold every call of `incarnation` until the virtual time `until`.
+
+        Then the calls run in the order of their times, or with `timers_first` as libuv has it when a process
+        goes on after a pause: all timers, what they put in with `call_soon`, and only then the sockets.
+        """
         if not incarnation.dead and until > self.now:
             incarnation.frozen = True
+            incarnation.timers_first |= timers_first
             incarnation.thaws_at = max(incarnation.thaws_at, until)
             self.world_at(until, self._thaw, incarnation)
 
     def _thaw(self, incarnation: Incarnation) -> None:
         if not incarnation.dead and incarnation.frozen and self.now >= incarnation.thaws_at:
             incarnation.frozen = False
-            self._soon.extend(incarnation.held)
+            held = list(incarnation.held)
             incarnation.held.clear()
+            if incarnation.timers_first:
+                incarnation.timers_first = False
+                self._soon.extend(call for call in held if call.when())
+                rest = [call for call in held if not call.when()]
+                self._soon.append(Call(self._soon.extend, (rest,), None, None))
+            else:
+                self._soon.extend(held)
 
     def bury(self, incarnation: Incarnation) -> None:
         """End an incarnation; its tasks stay unreleased while the world runs: no `finally` may run."""

@@ -25,6 +25,7 @@ from nearcast.simulate.world.link import LOOPBACK, Direction, LinkShape
 from nearcast.simulate.world.listener import VirtualListener
 from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.stream import TcpRules
+from nearcast.simulate.world.tap import Tap
 
 ALL_PORTS = 0
 
@@ -38,6 +39,7 @@ class Network:
         self.loop = loop
         self.history = history
         self.tcp = tcp
+        self.tap: Tap | None = None
         self._seed = seed
         self.shape_between: Callable[[Machine, Machine], LinkShape] = lambda sender, receiver: shape
         self._by_address: dict[str, Machine] = {}

@@ -26,6 +26,7 @@ from nearcast.simulate.world.history import History
 from nearcast.simulate.world.incarnation import Incarnation
 from nearcast.simulate.world.loop import VirtualLoop
 from nearcast.simulate.world.stream import Flow, Item, Mark
+from nearcast.simulate.world.tap import Ending, Tap
 
 HIGH_WATER_BYTES = 64 * 1024
 CRC_WHOLE_BYTES_MAX = 2048
@@ -51,9 +52,9 @@ class Endpoint(asyncio.Transport):
 
     __slots__ = (
         *("_broken", "_buffered", "_closing", "_discards", "_eof_sent", "_high", "_history", "_limits_low"),
-        *("_loop", "_opened", "_paused", "_read_all", "_reading_due", "_received"),
+        *("_loop", "_opened", "_paused", "_read_all", "_reading_due", "_received", "_tap"),
         *("_writing_paused", "accepting", "closed", "context", "flow", "incoming", "incarnation", "listener"),
-        *("local", "lost", "number", "protocol", "remote", "vanished", "where"),
+        *("local", "lost", "number", "protocol", "remote", "unread_bytes", "vanished", "where"),
     )
 
     flow: Flow
@@ -63,6 +64,7 @@ class Endpoint(asyncio.Transport):
         self,
         loop: VirtualLoop,
         history: History,
+        tap: Tap | None,
         number: int,
         incarnation: Incarnation,
         context: contextvars.Context,
@@ -71,6 +73,7 @@ class Endpoint(asyncio.Transport):
     ) -> None:
         self._loop = loop
         self._history = history
+        self._tap = tap
         self.number = number
         self.incarnation = incarnation
         self.context = context
@@ -90,6 +93,7 @@ class Endpoint(asyncio.Transport):
         self._writing_paused = self._eof_sent = self._closing = False
         self.closed = False  # nothing more is read or sent by this end
         self.lost = False  # the protocol was, or soon will be, told so
+        self.unread_bytes = 0  # had arrived, and were thrown away unread when this end was lost
         self.vanished = False  # its machine lost power: not even the kernel remembers it
         self._high, self._limits_low = HIGH_WATER_BYTES, HIGH_WATER_BYTES // 4
         incarnation.streams[number, self.accepting] = self
@@ -144,6 +148,8 @@ class Endpoint(asyncio.Transport):
         history = self._history
         if history.keeps:
             history.add((self._loop.now, "bytes", self.where, self.number, len(octets), fingerprint(octets)))
+        if self._tap is not None:
+            self._tap.heard(self.number, self.accepting, octets)
         try:
             self.context.run(self._fill_buffer if self._buffered else self.protocol.data_received, octets)
         except (SystemExit, KeyboardInterrupt):
@@ -168,6 +174,7 @@ class Endpoint(asyncio.Transport):
     def _end_of_stream(self) -> None:
         self._read_all = True
         self._history.add((self._loop.now, "eof", self.where, self.number))
+        self._tell_ending(Ending.EOF)
         try:
             stays = self.protocol.eof_received()
         except (SystemExit, KeyboardInterrupt):
@@ -207,6 +214,8 @@ class Endpoint(asyncio.Transport):
             self._history.add(
                 (self._loop.now, "bytes", self.where, self.number, len(octets), fingerprint(octets))
             )
+            if self._tap is not None:
+                self._tap.heard(self.number, self.accepting, octets)
             try:
                 (self._fill_buffer if self._buffered else self.protocol.data_received)(octets)
             except (SystemExit, KeyboardInterrupt):
@@ -352,14 +361,23 @@ class Endpoint(asyncio.Transport):
     def vanish(self) -> None:
         """Its host died: no word to the program, none to the peer."""
         self._closing = self.closed = self.lost = self.vanished = True
+        self._tell_ending(Ending.DIED)
         self.flow.drop_unsent()
         self._received.clear()
 
     def kernel_close(self) -> None:
         """The process died and its kernel closes for it: what was sent still arrives, then FIN or a reset."""
         if not self.closed:
+            self._tell_ending(Ending.DIED)
             self.flow.drop_unsent()
             self._finish_sending()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that have arrived and that a program which wants to read has not got yet."""
+        if self._paused or not self._opened:
+            return 0
+        return sum(len(item) for item in self._received if not isinstance(item, Mark))
 
     def _has_unread(self) -> bool:
         return any(not isinstance(item, Mark) for item in self._received)
@@ -375,11 +393,17 @@ class Endpoint(asyncio.Transport):
         if self.lost:
             return
         self.closed = self.lost = True
+        self.unread_bytes = self.waiting_bytes
+        self._tell_ending(Ending.BROKEN if isinstance(exc, OSError) else Ending.LEFT)
         self._received.clear()
         self.incarnation.streams.pop((self.number, self.accepting), None)
         reason = type(exc).__name__ if exc is not None else ""
         self._history.add((self._loop.time(), "close", self.where, self.number, reason))
         self._loop.call_soon(self._connection_lost, exc, context=self.context)
+
+    def _tell_ending(self, how: Ending) -> None:
+        if self._tap is not None:
+            self._tap.ended(self.number, self.accepting, how)
 
     def _connection_lost(self, exc: BaseException | None) -> None:
         protocol, self.protocol = self.protocol, None

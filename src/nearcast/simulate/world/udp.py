@@ -121,10 +121,12 @@ class DatagramEndpoint(asyncio.DatagramTransport):
         source = self._address
         if is_wildcard(source):
             source = self._network.source_address(self._host, address)
+        sender = socket_address(source, self._port)
+        if self._network.tap is not None:
+            self._network.tap.sent(self._host.name, sender, remote, octets)
         target = self._network.host_at(address, self._host)
         if target is None or self._network.swallows(target, port):
             return
-        sender = socket_address(source, self._port)
         channel = self._network.channel(self._host, target)
         for arrives in channel.carry_datagram(self._loop.time(), len(octets)):
             self._loop.world_at(arrives, self._arrive, target, octets, sender, address, port)
@@ -160,4 +162,7 @@ class DatagramEndpoint(asyncio.DatagramTransport):
             return
         what = (self._host.name, spelled(*sender[:2]), len(octets), fingerprint(octets))
         self._network.history.add((self._loop.now, "datagram", *what))
+        if self._network.tap is not None:
+            local = socket_address(self._address, self._port)
+            self._network.tap.arrived(self._host.name, sender, local, octets)
         self._protocol.datagram_received(octets, sender)

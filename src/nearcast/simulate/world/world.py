@@ -131,7 +131,8 @@ class World:
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
+        owner = context.pop("owner", None) or CURRENT.get(self.loop.home)
         loop.default_exception_handler(context)
-        fault, machine = context.get("exception"), CURRENT.get(self.loop.home).host
+        fault, machine = context.get("exception"), owner.host
         if isinstance(fault, AssertionError) and isinstance(machine, Host):  # as `serve.worker` does
             self.loop.world_at(self.loop.time(), machine.fail, fault)

@@ -54,7 +54,7 @@ def compile_zone(origin: str, text: str) -> Zone:
     """Compile a zone in master file format (RFC 1035 5). Raises ZoneFault."""
     try:
         source = dns.zone.from_text(text, origin=origin.rstrip(".") + ".", relativize=False)
-    except dns.exception.DNSException as fault:
+    except (dns.exception.DNSException, ValueError) as fault:
         raise ZoneFault(f"zone {origin}: {fault or type(fault).__name__}") from None
     apex = wire_name(origin)
     nodes: dict[bytes, dict[int, RRset]] = {}

@@ -10,6 +10,9 @@ import re
 
 from nearcast.wire.http.message import HOP_BY_HOP, Fields
 
+NAMES_MAX, NAME_CHARS_MAX = 256, 64  # of names that are remembered
+
+_names_seen: set[str] = set()  # names that are names
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _FIELD_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
@@ -44,12 +47,21 @@ def field_lines(fields: Fields) -> str:
 def few_field_lines(fields: Fields) -> bytes:
     """What `field_lines` is, as bytes, for the few fields that change with every hit.
 
-    Plain names and values pass without a regular expression; what is not plain is judged by the same one.
+    Names seen before and plain values pass without a regular expression; all else is judged by the same one.
     """
-    lines = ""
-    for name, value in fields.items():
-        plain = name.isascii() and name.replace("-", "").isalnum() and value.isascii() and value.isprintable()
-        if not plain and not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-            raise ValueError(f"a field name or value with forbidden characters in {dict(fields)!r}")
-        lines += f"{name}: {value}\r\n"
+    if not fields:
+        return b""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+    values = "".join(fields.values())
+    if not (_names_seen.issuperset(fields) and values.isascii() and values.isprintable()):
+        _judge(fields)
     return lines.encode("latin-1")
+
+
+def _judge(fields: Fields) -> None:
+    for name, value in fields.items():
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise ValueError(f"a field name or value with forbidden characters in {dict(fields)!r}")
+    if len(_names_seen) >= NAMES_MAX:
+        _names_seen.clear()
+    _names_seen.update(name for name in fields if len(name) <= NAME_CHARS_MAX)

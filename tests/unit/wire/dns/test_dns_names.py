@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from nearcast.wire.dns.names import ROOT, NameFault, lineage, name_text, parent, read_name, wire_name, within
+from nearcast.wire.dns.names import (
+    POINTERS_MAX,
+    ROOT,
+    NameFault,
+    lineage,
+    name_text,
+    parent,
+    read_name,
+    skip_name,
+    wire_name,
+    within,
+)
 
 
 def test_text_and_wire_form() -> None:
@@ -57,3 +68,32 @@ def test_reading_follows_pointers_backwards() -> None:
 def test_names_that_cannot_be_read(message: bytes) -> None:
     with pytest.raises(NameFault):
         read_name(message, 0)
+
+
+@pytest.mark.parametrize(("pointers", "read"), [(POINTERS_MAX, True), (POINTERS_MAX + 1, False)])
+def test_a_name_has_a_bounded_number_of_pieces(pointers: int, read: bool) -> None:
+    message = ROOT + b"".join(
+        (0xC000 | max(0, at - 1)).to_bytes(2, "big") for at in range(0, 2 * pointers, 2)
+    )
+    if read:
+        assert read_name(message, len(message) - 2) == (ROOT, len(message))
+    else:
+        with pytest.raises(NameFault, match="too many pieces"):
+            read_name(message, len(message) - 2)
+    assert skip_name(message, len(message) - 2) == len(message)
+
+
+@pytest.mark.parametrize("name", [ROOT, b"\1a\0", b"\1a\xc0\x00", b"\xc0\x01"])
+def test_a_name_can_be_skipped(name: bytes) -> None:
+    message = b"\1b\0" + name + b"rest"
+    assert skip_name(message, 3) == 3 + len(name)
+
+
+@pytest.mark.parametrize(
+    "name", [b"\xc0\x03", b"\1a\xc0\x09", b"\x40", b"\5ab", b"\xc0", b"\x3f" + b"a" * 63]
+)
+def test_what_cannot_be_skipped(name: bytes) -> None:
+    with pytest.raises(NameFault):
+        skip_name(b"\1b\0" + name, 3)
+    with pytest.raises(NameFault):
+        skip_name(b"\1b\0" + (b"\x3f" + b"a" * 63) * 5 + ROOT, 3)

@@ -40,6 +40,11 @@ from nearcast.wire.http.cache_status import CacheStatus, encode_cache_status, pa
         (",, no-cache ,", CacheControl(no_cache=True)),
         ("no cache, no-store", CacheControl(no_store=True)),
         ('x="unfinished, no-store', CacheControl()),
+        ('x="unfinished, no-store\\', CacheControl()),
+        ('x="a\\", no-store", no-cache', CacheControl(no_cache=True)),
+        ('max-age=" 60 " , public', CacheControl(max_age=60, public=True)),
+        ("max-age= 60 ,public", CacheControl(max_age=60, public=True)),
+        ('max-age=60"x", public', CacheControl(public=True)),
     ],
 )  # fmt: skip
 def test_cache_control(text: str | None, said: CacheControl) -> None:

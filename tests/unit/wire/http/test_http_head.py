@@ -138,3 +138,37 @@ def test_nothing_can_be_smuggled_into_a_request_line(method: str, target: str) -
 def test_what_is_no_latin_1_is_refused() -> None:
     with pytest.raises(ValueError):
         encode_response_head(200, {"a": "日"})
+
+
+def test_a_head_that_trickles_in_is_searched_where_it_is_new() -> None:
+    octets = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest"
+    for have in range(len(octets)):
+        for more in range(have, len(octets) + 1):
+            if end_of_head(octets[:have]) < 0:
+                assert end_of_head(octets[:more], 0, have) == end_of_head(octets[:more])
+
+
+def test_a_field_that_came_often_is_joined_in_order() -> None:
+    lines = b"".join(b"a: %d\r\nb: x\r\n" % number for number in range(1000))
+    fields = parse_request_head(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n").fields
+    assert fields["a"] == ", ".join(map(str, range(1000)))
+    assert list(fields) == ["host", "a", "b"]
+
+
+@pytest.mark.parametrize("status", [100, 299, 599, 600, 799, 999])
+def test_a_status_of_three_digits_goes_through_as_it_came(status: int) -> None:
+    head = parse_response_head(b"HTTP/1.1 %d Odd\r\nContent-Length: 0\r\n\r\n" % status)
+    assert head.status == status
+    assert encode_response_head(status, {}).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("status", [b"000", b"099", b"99", b"1000", b"-20", b"2e2", b""])
+def test_what_is_no_status_is_malformed(status: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_response_head(b"HTTP/1.1 " + status + b" Odd\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [-1, 0, 99, 1000])
+def test_what_is_no_status_is_not_written(status: int) -> None:
+    with pytest.raises(ValueError, match="no status"):
+        encode_response_head(status, {})

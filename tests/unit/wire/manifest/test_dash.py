@@ -162,3 +162,35 @@ def test_equal_durations_are_written_once() -> None:
     assert '<S t="0" d="4" r="2" />' in dash.build(
         Presentation(Fraction(12), (representation("a", 4, 4, 4),))
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ('<?xml version="1.0" encoding="x"?><MPD/>', "not XML: unknown encoding"),
+        ('<?xml version="1.0" encoding="utf-7"?><MPD/>', "not XML"),
+        (f'<MPD xmlns="{"u" * 10_000}"/>', "an attribute of more than 8192 characters"),
+        (f"<MPD>{'<a/>' * 300_001}</MPD>", "more than 300000 elements"),
+        (mpd(video('<SegmentTemplate media="a" duration="9"/>', '<Representation bandwidth="1"/>' * 1001)),
+         "more than 1000 representations"),
+        (mpd(video(f'<SegmentTemplate media="{"$RepresentationID$" * 2}" duration="9"/>',
+                   f'<Representation id="{"x" * 5000}" bandwidth="1"/>')), "a URL of more than 8192"),
+        (mpd(f'<BaseURL>{"x" * 9000}</BaseURL>' + video('<SegmentTemplate media="a" duration="9"/>')),
+         "a URL of more than 8192"),
+        (mpd(f'<BaseURL>{"x" * 8000}/</BaseURL>' + video(
+            '<SegmentTemplate media="$Number$"><SegmentTimeline><S d="1" r="9999"/></SegmentTimeline>'
+            "</SegmentTemplate>")), "too long, each or together"),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_takes_more_than_its_length_is_refused(text: str, because: str) -> None:
+    with pytest.raises(MalformedManifest, match=because):
+        dash.parse(text.encode(), URL)
+
+
+def test_a_prefix_makes_no_difference() -> None:
+    text = mpd(video('<SegmentTemplate media="$Number$" duration="4"/>'))
+    prefixed = (
+        text.replace("</", "</p:").replace("<", "<p:").replace("<p:/p:", "</p:").replace("xmlns=", "xmlns:p=")
+    )
+    assert dash.parse(prefixed, URL) == dash.parse(text, URL)

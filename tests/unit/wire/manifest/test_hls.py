@@ -130,3 +130,19 @@ def test_media_playlists_that_are_refused(text: str | bytes, because: str) -> No
 def test_master_playlists_that_are_refused(text: str, because: str) -> None:
     with pytest.raises(MalformedManifest, match=because):
         hls.parse_master(text, URL)
+
+
+def test_attributes_may_have_blanks_around_them() -> None:
+    text = '#EXTM3U\n#EXT-X-STREAM-INF: CODECS="a, b" , BANDWIDTH=5 ,RESOLUTION=1x2,\nv.m3u8\n'
+    (variant,) = hls.parse_master(text.replace("5 ,", "5,"), URL).representations
+    assert (variant.codecs, variant.bandwidth, variant.height) == ("a, b", 5, 2)
+
+
+def test_urls_have_a_bound_each_and_together() -> None:
+    def playlist(url: str, segments: int) -> str:
+        return "#EXTM3U\n" + f"#EXTINF:1,\n{url}\n" * segments + "#EXT-X-ENDLIST\n"
+
+    with pytest.raises(MalformedManifest, match="a URL of more than 8192 characters"):
+        hls.parse_media(playlist("x" * 8193, 1), URL)
+    with pytest.raises(MalformedManifest, match="too long, each or together"):
+        hls.parse_media(playlist("a", 9000), "http://cdn.test/" + "x" * 8000 + "/")

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from nearcast.cache.freshness import directives
-from nearcast.origin.media import kind_of
 from nearcast.simulate.play.checkers.checker import Checker
-from nearcast.simulate.play.faults import ClockSkew
-from nearcast.simulate.play.observations import Got, Watched
-
-FRESH_SLACK_SECONDS = 2.0  # Date and Age count whole seconds
+from nearcast.simulate.play.observations import Watched
+from nearcast.simulate.play.overheard.transfer import WHOLE, Transfer
+from nearcast.simulate.play.stage import Stage
 
 
 class ByteExact(Checker):
     """Looks at the digests of every finished viewing."""
 
+    besieged = True
     sentence = "Every finished viewing is byte-exact."
 
     def watched(self, watched: Watched) -> None:
-        viewing, oracle = watched.viewing, self.play.oracle
+        viewing, oracle = watched.viewing, self.stage.oracle
         if viewing is None or not viewing.complete:
             return
-        name, films = watched.viewer.name, self.play.scenario.script.films
+        name, films = watched.viewer.name, self.stage.scenario.script.films
         for url, sha256 in viewing.digests.items():
             editions = oracle.editions(urlsplit(url).path)
             if not any(each.has(sha256, 0, len(each.octets)) for each in editions):
@@ -32,67 +30,76 @@ class ByteExact(Checker):
 
 
 class NotTorn(Checker):
-    """Looks at every response: a whole object, or a range of one, of one version."""
+    """Compares every body on its way to a viewer, byte by byte, also of answers that break off."""
 
+    besieged = True
     sentence = "No object is served torn, or mixed from two versions."
 
-    def got(self, got: Got) -> None:
-        fetched = got.fetched
-        if self.play.oracle.which(got.path, fetched) is None:
-            server = self.play.at(fetched.server_address)
+    def transferred(self, transfer: Transfer) -> None:
+        if not transfer.gives or self.stage.kind(transfer.server) != "edge" or transfer.editions is None:
+            return
+        if not transfer.editions:
             self.broke(
-                f"{server.name if server else fetched.server_address} gave {got.viewer.name} "
-                f"{fetched.bytes} bytes of {got.path} from byte {fetched.first_byte} that are in no version "
-                f"of it ({fetched.cache_status or 'no cache status'})."
+                f"{transfer.server} gave {transfer.client} {transfer.size} bytes of {transfer.target} from byte "
+                f"{transfer.first} that are in no version of it."
             )
 
 
 class NotPurged(Checker):
-    """Holds every response against the purges that its server had acknowledged before."""
+    """Holds every answer against the purges that its server had acknowledged before it was asked."""
 
     sentence = "Nothing is served after its purge was acknowledged."
 
-    def got(self, got: Got) -> None:
-        server, fetched = self.play.at(got.fetched.server_address), got.fetched
-        if server is None or not self.play.purges:
+    def transferred(self, transfer: Transfer) -> None:
+        if not self.stage.purges or not transfer.editions or not transfer.size:
             return
-        edition = self.play.oracle.which(got.path, fetched)
-        if edition is None:
-            return
-        for purge in self.play.purges:
+        edition = transfer.editions[-1]
+        for purge in self.stage.purges:
             if (
-                purge.server == server.name
-                and purge.acknowledged < got.began
+                purge.server == transfer.server
+                and purge.acknowledged < transfer.asked
                 and edition.until < purge.sent
-                and purge.covers(got.path)
+                and purge.covers(transfer.path)
             ):
                 self.broke(
-                    f"{server.name} acknowledged at {purge.acknowledged:.3f} s, yet gave {got.viewer.name} "
-                    f"at {got.began:.3f} s the {got.path} that the origin replaced at {edition.until:.3f} s."
+                    f"{transfer.server} acknowledged at {purge.acknowledged:.3f} s, yet gave {transfer.client} "
+                    f"at {transfer.asked:.3f} s the {transfer.path} that the origin replaced at "
+                    f"{edition.until:.3f} s."
                 )
                 return
 
 
-class Fresh(Checker):
-    """Holds hits against the lifetime that the origin grants. Servers whose clocks were set are left out:
-    they cannot know."""
+class OwnName(Checker):
+    """What a server gives under a name (a path and its query) it must have asked the origin for by that name."""
 
-    sentence = "Nothing is served as fresh beyond its lifetime."
+    sentence = "What is served was fetched under its own name."
 
-    def got(self, got: Got) -> None:
-        server, fetched = self.play.at(got.fetched.server_address), got.fetched
-        if server is None or fetched.cache_status != "hit" or self._clock_was_set(server.name):
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self._fetched: set[tuple[str, str]] = set()
+
+    def asked(self, transfer: Transfer) -> None:
+        if self.stage.kind(transfer.server) == "origin":
+            self._fetched.add((transfer.client, transfer.target))
+
+    def answered(self, transfer: Transfer) -> None:
+        if not transfer.gives or self.stage.kind(transfer.server) != "edge":
             return
-        edition = self.play.oracle.which(got.path, fetched)
-        lifetime = directives({"cache-control": kind_of(got.path).cache_control}).max_age
-        if edition is None or lifetime is None:
+        if (transfer.server, transfer.target) not in self._fetched:
+            self.broke(f"{transfer.server} gave {transfer.client} {transfer.target}, and never asked for it.")
+
+
+class ConditionHeeded(Checker):
+    """A range that is asked for on condition (If-Range) must be of the version that the condition names."""
+
+    sentence = "A range that is wanted of one version is of that version."
+
+    def transferred(self, transfer: Transfer) -> None:
+        condition = transfer.wanted.get("if-range", "")
+        if transfer.status != 206 or not condition.startswith('"') or not transfer.editions:
             return
-        over = got.began - edition.until - lifetime
-        if over > FRESH_SLACK_SECONDS:
+        if transfer.outcome == WHOLE and all(each.etag != condition for each in transfer.editions):
             self.broke(
-                f"{server.name} gave {got.viewer.name} a {got.path} as fresh {over:.1f} s after the lifetime "
-                f"of {lifetime} s of a version that the origin replaced at {edition.until:.3f} s."
+                f"{transfer.server} gave {transfer.client} bytes from {transfer.first} of {transfer.path}, wanted "
+                f"of {condition}, of another version."
             )
-
-    def _clock_was_set(self, server: str) -> bool:
-        return any(isinstance(fault, ClockSkew) and fault.host == server for fault in self.play.faults)
