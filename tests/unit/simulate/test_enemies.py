@@ -24,8 +24,7 @@ from nearcast.simulate.play.swarm import drawn
 
 HERE = Path(__file__).parents[3] / "examples" / "scenarios" / "test.toml"
 HEAD = (
-    'config = "../demo.toml"\nseconds = 60\nswarm = {}\n'
-    '[[audiences]]\nname = "fans"\nplace = "Frankfurt"\n'
+    'config = "../demo.toml"\nseconds = 60\nswarm = {}\n[[audiences]]\nname = "fans"\nplace = "Frankfurt"\n'
 )
 
 

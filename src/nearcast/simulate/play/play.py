@@ -96,7 +96,7 @@ class Play:
         self.distributions = distributions = scenario.distributions()
         titles = [title for site in distributions.sites for title in distributions.titles(site)]
         self.oracle = Oracle(script.films, titles, self.loop.time)
-        self.invasion = Invasion(self.world, scenario, self.oracle)
+        self.invasion = Invasion(self.world, scenario.internet, script, distributions, self.oracle)
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
         self._enough = enough
@@ -165,8 +165,8 @@ class Play:
                 getattr(checker, what)(*seen)
 
     def _tell_transfer(self, what: str, transfer: Transfer) -> None:
-        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by their
-        doing, is nobody's affair."""
+        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by
+        their doing, is nobody's affair."""
         astray = self.kind(transfer.server) == "origin" and transfer.server != self.origin_of(transfer.path)
         if self.kind(transfer.client) and not astray:
             self._tell_of(self.distributions.site_of(transfer.path), what, transfer)
