@@ -18,8 +18,7 @@ from nearcast.cache.object_file import Found
 from nearcast.cache.object_writer import ObjectWriter
 from nearcast.cache.policies.lru import Lru
 from nearcast.cache.store import Store
-from nearcast.edge import application, response_range
-from nearcast.edge.application import Application
+from nearcast.edge import application, response_range, steps
 from nearcast.edge.fill import Fill
 from nearcast.edge.fills import Fills
 from nearcast.edge.program import Edge
@@ -237,8 +236,8 @@ def followers_never_leave(patch: pytest.MonkeyPatch) -> None:
 
 def query_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """What stands behind the question mark is not in the key."""
-    honest = application.cache_key
-    patch.setattr(application, "cache_key", lambda site, target: honest(site, target.partition("?")[0]))
+    honest = steps.normal_target
+    patch.setattr(steps, "normal_target", lambda target: honest(target.partition("?")[0]))
 
 
 def no_stale_on_error(patch: pytest.MonkeyPatch) -> None:
@@ -260,19 +259,16 @@ def drain_cuts_fills(patch: pytest.MonkeyPatch) -> None:
 def every_stale_request_fetches(patch: pytest.MonkeyPatch) -> None:
     """Each request for what is being confirmed in the background confirms it once more."""
 
-    def serve(self: Application, state: Any) -> Any:
-        entry = state.entry
-        if entry is not None and entry.head.serves_while_revalidating(state.now):
-            running, self.fills._by_key = self.fills._by_key, {}
-            try:
-                return honest(self, state)
-            finally:
-                self.fills._by_key = running | self.fills._by_key
-        return honest(self, state)
+    def serve(edge: Any, state: Any) -> Any:
+        running, edge.fills.running = edge.fills.running, lambda key: None
+        try:
+            return honest(edge, state)
+        finally:
+            edge.fills.running = running
 
-    honest = Application.serve_while_revalidating
-    steps = tuple(serve if step is honest else step for step in application.STEPS)
-    patch.setattr(application, "STEPS", steps)
+    honest = steps.serve_while_revalidating
+    walked = tuple(serve if step is honest else step for step in steps.STEPS)
+    patch.setattr(application, "STEPS", walked)
 
 
 def short_body_passes_for_whole(patch: pytest.MonkeyPatch) -> None:

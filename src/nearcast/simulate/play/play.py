@@ -30,9 +30,9 @@ from nearcast.serve.program import Running
 from nearcast.simulate.play.asking import SUBNET_BITS, ask_all, ask_on
 from nearcast.simulate.play.checkers.checker import Checker
 from nearcast.simulate.play.distributions import OfOrigin
-from nearcast.simulate.play.enemies.invasion import Invasion
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.intent import Network, intent_of
+from nearcast.simulate.play.invasion import Invasion
 from nearcast.simulate.play.neighbour import ask_whose
 from nearcast.simulate.play.observations import Account, Purged, Watched
 from nearcast.simulate.play.oracle import Oracle
