@@ -96,7 +96,7 @@ class Play:
         self.distributions = distributions = scenario.distributions()
         titles = [title for site in distributions.sites for title in distributions.titles(site)]
         self.oracle = Oracle(script.films, titles, self.loop.time)
-        self.invasion = Invasion(self.world, scenario, self.oracle)
+        self.invasion = Invasion(self.world, scenario.internet, script, distributions, self.oracle)
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
         self._enough = enough

@@ -8,7 +8,7 @@ from nearcast.simulate.play.enemies import floods, heads, questions
 from nearcast.simulate.play.enemies.answers import ANSWERS
 from nearcast.simulate.play.enemies.lies import LIES
 from nearcast.simulate.play.enemies.prey import Hand
-from nearcast.simulate.play.enemy import EnemyKind
+from nearcast.simulate.play.script import EnemyKind
 
 Trick = Callable[[Hand], Awaitable[None]]
 
