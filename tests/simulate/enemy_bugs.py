@@ -92,8 +92,9 @@ def first_come_first_served(patch: pytest.MonkeyPatch) -> None:
 
 
 HANGING = enemies(
-    '[[enemies]]\nenemy = "origin"\ntricks = ["hanging", "trickling_body"]\nhonest = 0\nuntil_seconds = 100',
-    '[[enemies]]\nenemy = "viewer"\ntricks = ["random_queries"]\nper_second = 8\ncount = 6\nuntil_seconds = 100',
+    '[[enemies]]\nenemy = "origin"\ntricks = ["hanging", "trickling_body"]\nhonest = 0\nuntil_seconds = 40',
+    '[[enemies]]\nenemy = "viewer"\ntricks = ["random_queries"]\nper_second = 3\ncount = 3\n'
+    "until_seconds = 40",
 )
 LYING = enemies(
     '[[enemies]]\nenemy = "name_server"\nhonest = 0.2\nuntil_seconds = 60',

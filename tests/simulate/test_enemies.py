@@ -1,12 +1,19 @@
-"""Enemies, machines that stand still, clocks, bad pages and swarms: everything holds, and what does not yet is
-marked."""
+"""Enemies, standstills, clocks, bad pages, swarms: all holds, and what does not yet is marked."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.simulate.enemy_bugs import ENEMY_BUGS, EXAMPLE, STANDSTILL, EnemyBug
+from tests.simulate.enemy_bugs import (
+    ENEMY_BUGS,
+    EXAMPLE,
+    HANGING,
+    LYING,
+    STANDSTILL,
+    EnemyBug,
+    with_few_fills,
+)
 
 from nearcast.simulate.play.checkers.content import ByteExact, NotTorn
 from nearcast.simulate.play.run import run_scenario
@@ -44,13 +51,6 @@ def test_equal_seeds_draw_equal_worlds_and_other_seeds_others() -> None:
     assert run_scenario(swarm, 2, history_lines=0).digest == first.digest
 
 
-def test_equal_seeds_are_equal_runs_among_enemies() -> None:
-    scenario = read_scenario(EXAMPLE)
-    assert (
-        run_scenario(scenario, 2, history_lines=0).digest == run_scenario(scenario, 2, history_lines=0).digest
-    )
-
-
 def test_what_cannot_be_read_from_the_disk_any_more_is_fetched_anew() -> None:
     outcome = run_scenario(read_scenario(PAGES), 1)
     assert outcome.passed, "\n".join(map(str, outcome.broken))
@@ -75,7 +75,11 @@ def test_the_bug_is_found_by_the_sentence_it_breaks(bug: EnemyBug, monkeypatch: 
     pytest.fail(f"{bug.name}: not found in {bug.seeds} seeds")
 
 
-@pytest.mark.parametrize("bug", ENEMY_BUGS, ids=lambda bug: bug.name)
-def test_without_the_bug_the_sentence_holds(bug: EnemyBug) -> None:
-    outcome = run_scenario(bug.scenario, 1, history_lines=0)
-    assert bug.sentence not in outcome.sentences, "\n".join(map(str, outcome.broken))
+def test_without_bugs_what_is_besieged_stops_nobody_else() -> None:
+    outcome = run_scenario(with_few_fills(HANGING), 1, history_lines=0)
+    assert outcome.passed, "\n".join(map(str, outcome.broken))
+
+
+def test_without_bugs_nobody_is_lured() -> None:
+    outcome = run_scenario(LYING, 1, history_lines=0)
+    assert outcome.passed, "\n".join(map(str, outcome.broken))

@@ -11,14 +11,20 @@ from nearcast.simulate.play.checkers import CHECKERS
 from nearcast.simulate.play.run import run_scenario
 from nearcast.simulate.play.scenario import read_scenario
 
-ROUGH = read_scenario(Path(__file__).with_name("rough.toml"))
+SCENARIOS = {name: read_scenario(Path(__file__).with_name(f"{name}.toml")) for name in ("rough", "varied")}
+RUNS = [
+    (name, seed)
+    for name in SCENARIOS
+    for seed in range(1, max(bug.seeds for bug in BUGS if bug.scenario == name) + 1)
+]
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.put(monkeypatch)
     for seed in range(1, bug.seeds + 1):
-        outcome = run_scenario(ROUGH, seed, history_lines=None)
+        scenario = SCENARIOS[bug.scenario]
+        outcome = run_scenario(scenario, seed, history_lines=None, until=bug.sentence)
         if bug.sentence in outcome.sentences:
             broken = next(each for each in outcome.broken if each.sentence == bug.sentence)
             assert broken.what and 0 < broken.at <= outcome.virtual_seconds
@@ -27,9 +33,9 @@ def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytes
     pytest.fail(f"{bug.name}: not found in {bug.seeds} seeds")
 
 
-@pytest.mark.parametrize("seed", range(1, max(bug.seeds for bug in BUGS) + 1))
-def test_without_bugs_everything_holds(seed: int) -> None:
-    outcome = run_scenario(ROUGH, seed)
+@pytest.mark.parametrize(("name", "seed"), RUNS)
+def test_without_bugs_everything_holds(name: str, seed: int) -> None:
+    outcome = run_scenario(SCENARIOS[name], seed)
     assert outcome.passed, "\n".join(map(str, outcome.broken))
     assert outcome.counts["viewings finished"] > 40
     assert outcome.faults

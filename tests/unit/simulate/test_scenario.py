@@ -33,7 +33,9 @@ def test_hosts_are_the_programs_and_the_viewers() -> None:
     assert roster.select("Frankfurt") == ("fra1", "fra2", "fans-1", "fans-2", "fans-3")
     assert roster.select("nobody") == ()
     assert len(roster.select("*")) == len(roster.members)
-    assert {str(viewer.client).rpartition(".")[0] for viewer in roster.viewers} == {"198.51.100"}
+    assert {
+        str(viewer.client).rpartition(".")[0] for viewer in roster.viewers if viewer.name.startswith("fans")
+    } == {"198.51.100"}
     assert len({member.address for member in roster.members.values()}) == len(roster.members)
 
 
@@ -71,7 +73,7 @@ def test_rates_bring_faults_by_the_seed() -> None:
     cuts = [fault for fault in schedule if isinstance(fault, Partition)]
     assert 5 < len(cuts) < 30
     assert all(10 <= fault.at < 40 and 2 <= (fault.seconds or 0) <= 4 for fault in cuts)
-    assert all(fault.other == "origin" for fault in cuts)
+    assert {fault.other for fault in cuts} == {"origin", "origin-other"}
     disturbances = [fault for fault in schedule if isinstance(fault, Disturb)]
     assert disturbances
     assert all(fault.loss == 0.1 and fault.one != fault.other for fault in disturbances)
@@ -128,8 +130,8 @@ def test_mistakes_between_the_parts_are_said_at_once() -> None:
     seconds_max = 1
     [[rates]]
     fault = "disturb"
-    host = "origin"
-    other = "origin"
+    host = "router"
+    other = "router"
     per_minute = 1
     until_seconds = 5
     members = { loss = 7, at = 3 }

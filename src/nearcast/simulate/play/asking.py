@@ -1,5 +1,5 @@
-"""Those who only ask for names, and a resolver is all they know: DNS questions of a dozen lines, and nothing of
-the programs under test."""
+"""Those who only ask the resolver for names: DNS questions of a dozen lines, and nothing of the programs
+under test."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ async def ask_on(host: Host, intent: Intent, clients: Sequence[Network], every_s
 
 
 async def ask_all(host: Host, intent: Intent, clients: Sequence[Network]) -> None:
-    """Ask for every selected name, for every network, once."""
+    """Ask for every selected name, for every network and for nobody in particular, once."""
     for name in intent.names:
+        await ask(host, intent, name, "A", None)
         for network in clients:
             await ask(host, intent, name, "A", _told(network))
 

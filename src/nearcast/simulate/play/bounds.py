@@ -1,7 +1,8 @@
 """Bounds inside programs, drawn small so that the branches behind them run.
 
-What an operator may set is drawn with the configuration (`swarm`). These are constants of the programs; this is the one place that changes them, for the time
-of one play. A bound that is not where it is said to be is an error: whoever moves it must say so here.
+What an operator may set is drawn with the configuration (`swarm`). These are constants of the programs; this
+is the one place that changes them, for the time of one play. A bound that is not where it is said to be is an
+error: whoever moves it must say so here.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A play: one run of a scenario under one seed, with checkers that watch it from outside.
 
-What they see: everything that is said on the wires (`overheard`), every viewing, every acknowledged purge, and
-the state of hosts, disks and connections a few times per second. Nothing they see comes from what a content
-server says of itself; what one says that it holds is compared with its disk.
+What they see: everything that is said on the wires (`overheard`), every viewing, every acknowledged purge,
+and the state of hosts, disks and connections a few times per second. Nothing they see comes from what a
+content server says of itself; what one says that it holds is compared with its disk.
 
-The play has three acts. In the first everybody watches and the faults strike, until all have watched and every
-order was given, or until the scenario's limit. When all faults are over and there was time to recover, a few
-viewers come once more: everything must work. Then nothing is asked for a while, and whatever still holds a
-connection or a task has leaked.
+The play has three acts. In the first everybody watches and the faults strike, until all have watched and
+every order was given, or until the scenario's limit. When all faults are over and there was time to
+recover, a few viewers come once more: everything must work. Then nothing is asked for a while, and whatever
+still holds a connection or a task has leaked.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from nearcast.serve.program import Running
 from nearcast.simulate.play.asking import SUBNET_BITS, ask_all, ask_on
 from nearcast.simulate.play.checkers.checker import Checker
 from nearcast.simulate.play.distributions import OfOrigin
-from nearcast.simulate.play.enemies.invasion import Invasion
 from nearcast.simulate.play.faults import Fault
 from nearcast.simulate.play.intent import Network, intent_of
+from nearcast.simulate.play.invasion import Invasion
 from nearcast.simulate.play.neighbour import ask_whose
 from nearcast.simulate.play.observations import Account, Purged, Watched
 from nearcast.simulate.play.oracle import Oracle
@@ -96,7 +96,7 @@ class Play:
         self.distributions = distributions = scenario.distributions()
         titles = [title for site in distributions.sites for title in distributions.titles(site)]
         self.oracle = Oracle(script.films, titles, self.loop.time)
-        self.invasion = Invasion(self.world, scenario, self.oracle)
+        self.invasion = Invasion(self.world, scenario.internet, script, distributions, self.oracle)
         self.counts: Counter[str] = Counter()
         self.purges: list[Purged] = []
         self._enough = enough
@@ -165,8 +165,8 @@ class Play:
                 getattr(checker, what)(*seen)
 
     def _tell_transfer(self, what: str, transfer: Transfer) -> None:
-        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by their
-        doing, is nobody's affair."""
+        """What comes from outside the roster (enemies, the neighbour), or what an origin was asked for by
+        their doing, is nobody's affair."""
         astray = self.kind(transfer.server) == "origin" and transfer.server != self.origin_of(transfer.path)
         if self.kind(transfer.client) and not astray:
             self._tell_of(self.distributions.site_of(transfer.path), what, transfer)
@@ -436,12 +436,12 @@ class Play:
         purged = Purged(name, purge.title, self.now)
         self.purges.append(purged)
         try:
-            status = await order_purge(self.intent.servers[name], purge.site or self.intent.site, targets)
+            done = await order_purge(self.intent.servers[name], purge.site or self.intent.site, targets)
         except UpstreamFault as fault:
             self.world.note(f"{name} does not acknowledge the purge: {fault.sentence}")
             return
-        self.world.note(f"{name} answers the purge with {status}")
-        if status == 200:
+        self.world.note(f"{name} {'has done' if done else 'refuses'} the purge")
+        if done:
             self.counts["purges acknowledged"] += 1
             purged.acknowledged = self.now
 

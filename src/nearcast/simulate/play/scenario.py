@@ -21,12 +21,11 @@ from nearcast.model.faults import Mistake, OperatorFault
 from nearcast.model.read import counted, mistakes_in, parse_document, text_in
 from nearcast.player.bandwidth import parse_rate
 from nearcast.simulate.play.distributions import Distributions, with_second
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.enemies.tricks import tricks_of
 from nearcast.simulate.play.faults import FAULTS, Fault, read_faults
 from nearcast.simulate.play.placement import off_loopback
 from nearcast.simulate.play.roster import Roster, client_network
-from nearcast.simulate.play.script import FaultRate, Script
+from nearcast.simulate.play.script import Enemy, FaultRate, Script
 
 HOSTS = ("host", "one", "other")  # members of faults that name hosts
 TIME_DIGITS = 3
@@ -151,8 +150,8 @@ def _between(script: Script, internet: Internet, faults: list[Fault]) -> Iterato
         yield from _enemy(script, distributions, f"enemies.{index}", enemy)
     for index, purge in enumerate(script.purges):
         yield from _site(config, f"purges.{index}.site", purge.site)
-        titles = distributions.titles(purge.site) if purge.site in ("", *distributions.sites) else []
-        if purge.title and titles and purge.title not in titles:
+        titles = distributions.titles(purge.site if purge.site in distributions.sites else "")
+        if purge.title and purge.title not in titles:
             yield Mistake(f"purges.{index}.title", purge.title, f"name one of {titles[0]} … {titles[-1]}")
         if not set(roster.select(purge.servers)) & set(roster.select("edge")):
             yield Mistake(f"purges.{index}.servers", purge.servers, "select content servers, such as edge")

@@ -16,11 +16,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nearcast.model.config import IpNetwork, Label, Noun
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.synthetic import RUNGS
 from nearcast.simulate.world.link import LinkShape
 
 SECONDS_MAX = 7 * 86_400.0
+
+EnemyKind = Literal["viewer", "origin", "name_server"]
 
 
 class SyntheticRung(Noun):
@@ -103,6 +104,26 @@ class Second(Noun):
     """How many films each watches, one after the other."""
     pause_seconds: float = Field(5.0, ge=0, le=SECONDS_MAX)
     """Between two films of one viewer."""
+
+
+class Enemy(Noun):
+    """An enemy. Hostile viewers have hosts of their own, enemy-1 …; a hostile origin stands in the place of
+    the second distribution's origin, a lying name server in that of its provider's."""
+
+    enemy: EnemyKind
+    """What it is."""
+    count: int = Field(1, ge=1, le=1_000)
+    """How many hostile viewers, each with one address."""
+    tricks: tuple[str, ...] = ()
+    """What it does; by default all that every program withstands (`simulate/play/enemies` names them)."""
+    per_second: float = Field(1.0, gt=0, le=1_000)
+    """How many tricks a hostile viewer begins per second."""
+    honest: float = Field(0.4, ge=0, le=1)
+    """How probable it is that a hostile origin or name server does its duty for once."""
+    from_seconds: float = Field(0.0, ge=0, le=SECONDS_MAX)
+    """When it begins."""
+    until_seconds: float = Field(90.0, gt=0, le=SECONDS_MAX)
+    """When it has had enough, and leaves or does its duty."""
 
 
 class Shape(Noun):

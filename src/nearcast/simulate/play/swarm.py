@@ -24,7 +24,7 @@ SERVERS_FROM = IPv4Address("10.253.0.1")
 SERVERS_MAX = 3  # of one PoP
 
 CDN = {"answer_ttl_seconds": (1, 4, 30), "answer_addresses_max": (1, 2, 3), "shards": (1, 8, 32)}
-HEALTH = {"probe_seconds": (0.25, 0.5, 1.0), "failures_until_down": (1, 2, 3), "successes_until_up": (1, 2)}
+HEALTH = {"probe_seconds": (0.25, 0.5, 1.0), "failures_until_down": (2, 3), "successes_until_up": (1, 2)}
 SERVER = {"cache_megabytes": (1, 3, 20, 1024), "capacity_megabits_per_second": (50.0, 200.0, 1000.0)}
 SERVING = {
     "fills_max": (16, 64, 1024),
@@ -40,7 +40,7 @@ FILMS = {"seconds": (6, 12, 20), "segment_seconds": (2, 4), "scale": (0.02, 0.1)
 NETWORK = {
     "latency_seconds": (0.001, 0.02, 0.1),
     "jitter_seconds": (0.0, 0.01, 0.05),
-    "loss": (0.0, 0.005, 0.02),
+    "loss": (0.0, 0.002, 0.005),
     "duplication": (0.0, 0.05),
     "reordering": (0.0, 0.1),
     "seeded_segments": (False, True, True),

@@ -40,8 +40,8 @@ class NotTorn(Checker):
             return
         if not transfer.editions:
             self.broke(
-                f"{transfer.server} gave {transfer.client} {transfer.size} bytes of {transfer.target} from byte "
-                f"{transfer.first} that are in no version of it."
+                f"{transfer.server} gave {transfer.client} {transfer.size} bytes of {transfer.target} from "
+                f"byte {transfer.first} that are in no version of it."
             )
 
 
@@ -62,15 +62,15 @@ class NotPurged(Checker):
                 and purge.covers(transfer.path)
             ):
                 self.broke(
-                    f"{transfer.server} acknowledged at {purge.acknowledged:.3f} s, yet gave {transfer.client} "
-                    f"at {transfer.asked:.3f} s the {transfer.path} that the origin replaced at "
-                    f"{edition.until:.3f} s."
+                    f"{transfer.server} acknowledged at {purge.acknowledged:.3f} s, yet gave "
+                    f"{transfer.client} at {transfer.asked:.3f} s the {transfer.path} that the origin "
+                    f"replaced at {edition.until:.3f} s."
                 )
                 return
 
 
 class OwnName(Checker):
-    """What a server gives under a name (a path and its query) it must have asked the origin for by that name."""
+    """What a server gives under a name (path and query) it must have asked the origin for by that name."""
 
     sentence = "What is served was fetched under its own name."
 
@@ -100,6 +100,6 @@ class ConditionHeeded(Checker):
             return
         if transfer.outcome == WHOLE and all(each.etag != condition for each in transfer.editions):
             self.broke(
-                f"{transfer.server} gave {transfer.client} bytes from {transfer.first} of {transfer.path}, wanted "
-                f"of {condition}, of another version."
+                f"{transfer.server} gave {transfer.client} bytes from {transfer.first} of {transfer.path}, "
+                f"wanted of {condition}, of another version."
             )

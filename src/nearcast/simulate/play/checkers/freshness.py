@@ -1,9 +1,10 @@
-"""How old what is served may be, and what must not be fetched again: by the origin's own table of lifetimes."""
+"""How old what is served may be, and what must not be fetched again: by the origin's table of lifetimes."""
 
 from __future__ import annotations
 
 from nearcast.simulate.play.checkers.checker import Checker
 from nearcast.simulate.play.checkers.holdings import FILL_SECONDS_MAX, Holdings, elapsed
+from nearcast.simulate.play.faults import Crash
 from nearcast.simulate.play.overheard.transfer import UNDER_WAY, WHOLE, Transfer
 from nearcast.simulate.play.stage import Stage
 
@@ -13,9 +14,9 @@ TROUBLE_SECONDS = 16.0  # what went wrong so long ago may still be waited for
 
 
 class Fresh(Checker):
-    """Whoever gives content must have had it from the origin, or confirmed by it, within its lifetime: so it was
-    heard on the wire between the two. Beyond that only while it is being confirmed, as far as the origin grants
-    it, and while the origin cannot be had, as far as the operator does."""
+    """Whoever gives content must have had it from the origin, or confirmed by it, within its lifetime: so it
+    was heard on the wire between the two. Beyond that only while it is being confirmed, as far as the origin
+    grants it, and while the origin cannot be had, as far as the operator does."""
 
     sentence = "Nothing is served as fresh beyond its lifetime."
 
@@ -53,8 +54,8 @@ class Fresh(Checker):
         if troubled and over <= stage.intent.stale_on_error:
             return
         self.broke(
-            f"{server} gave {transfer.client} at {transfer.asked:.3f} s a {transfer.target} that the origin had "
-            f"given or confirmed at {confirmed:.3f} s for {lifetime:g} s, the last time."
+            f"{server} gave {transfer.client} at {transfer.asked:.3f} s a {transfer.target} that the origin "
+            f"had given or confirmed at {confirmed:.3f} s for {lifetime:g} s, the last time."
         )
 
     def _being_fetched(self, server: str, target: str) -> bool:
@@ -117,8 +118,8 @@ class StaleOnError(Checker):
         age = elapsed(stage, server, holding.asked, stage.now)[1]
         if age < stage.oracle.lifetime(transfer.path) + stage.intent.stale_on_error - SLACK_SECONDS:
             self.broke(
-                f"{server} answered {transfer.client} with {transfer.status} for {transfer.target}, which it had "
-                f"had at {holding.whole:.3f} s."
+                f"{server} answered {transfer.client} with {transfer.status} for {transfer.target}, which it "
+                f"had had at {holding.whole:.3f} s."
             )
 
 
@@ -144,8 +145,8 @@ class OneFill(Checker):
             return
         if not self._excused(server, before):
             self.broke(
-                f"{server} asked the origin for {transfer.target} at {before.asked:.3f} s and again before that "
-                "answer was there."
+                f"{server} asked the origin for {transfer.target} at {before.asked:.3f} s and again before "
+                "that answer was there."
             )
 
     def _excused(self, server: str, before: Transfer) -> bool:
@@ -158,7 +159,7 @@ class OneFill(Checker):
         )
         failing = any(
             fault.disk
-            and not fault.word == "crash"
+            and not isinstance(fault, Crash)
             and getattr(fault, "host", "") == server
             and fault.at <= stage.now
             for fault in stage.faults

@@ -1,4 +1,4 @@
-"""What each content server must still hold: known from what the origin gave it, and from what struck it since.
+"""What each content server must still hold: known from what the origin gave it and what struck it since.
 
 Generous to the servers: an object counts as held only where no purge, crash or disk fault can have taken it,
 and where so little else was used since its last use that whoever keeps what is used must have it.

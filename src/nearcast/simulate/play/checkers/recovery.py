@@ -12,8 +12,8 @@ OBJECTS = "objects/"
 
 
 class Recovers(Checker):
-    """Viewers who come once more must all finish, without one failed answer, and every server that was ever named
-    must be named again to somebody."""
+    """Viewers who come once more must all finish, without one failed answer, and every server that was ever
+    named must be named again to somebody."""
 
     sentence = "When the faults are over, everything works as before."
 
@@ -35,8 +35,8 @@ class Recovers(Checker):
             return
         if transfer.status >= 500 or transfer.outcome == BROKEN_OFF:
             self.broke(
-                f"{transfer.server} gave {transfer.client} {transfer.status or 'nothing'} for {transfer.target} "
-                f"({transfer.outcome})."
+                f"{transfer.server} gave {transfer.client} {transfer.status or 'nothing'} for "
+                f"{transfer.target} ({transfer.outcome})."
             )
 
     def watched(self, watched: Watched) -> None:
@@ -47,14 +47,21 @@ class Recovers(Checker):
     def ended(self, everybody_left: bool) -> None:
         if not self._calm:
             return
-        for server in self.stage.intent.servers.values():
-            if server.address in self._named - self._named_again:
+        servers = self.stage.intent.servers.values()
+        racks = {
+            (each.pop, each.failure_domain)
+            for each in servers
+            if not self._named_again.isdisjoint(each.addresses)
+        }
+        for server in servers:  # of a rack, one may do for all names; its neighbour was named in its place
+            missed = not self._named.isdisjoint(server.addresses)
+            if missed and (server.pop, server.failure_domain) not in racks:
                 self.broke(f"{server.name} is named to nobody any more.")
 
 
 class AccountsRight(Checker):
-    """What a content server says that it holds must be what its disk holds, to the byte. What it could not remove
-    while its disk failed stays on the account."""
+    """What a content server says that it holds must be what its disk holds, to the byte. What it could not
+    remove while its disk failed stays on the account."""
 
     sentence = "A store's account is what its disk holds."
 

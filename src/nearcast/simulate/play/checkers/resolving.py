@@ -28,8 +28,8 @@ class _Word:
 
 
 class ToldOnly(Checker):
-    """Every record that the resolver hands on must have come from an authority, for clients like this one, not
-    longer ago than its TTL says, and with what is left of that TTL. Denials likewise (RFC 2308, 5)."""
+    """Every record that the resolver hands on must have come from an authority, for clients like this one,
+    not longer ago than its TTL says, and with what is left of that TTL. Denials likewise (RFC 2308, 5)."""
 
     sentence = "A resolver tells what it was told: to those for whom it holds, and as long as it does."
 

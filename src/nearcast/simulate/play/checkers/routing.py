@@ -44,8 +44,8 @@ class NamedServers(Checker):
 
 
 class NamesHealthy(NamedServers):
-    """A server that was dead, hung, replaced or cut off from the router for longer than its probes need to find
-    out, all the time, must not be in an answer. Which servers those are is known from the world alone."""
+    """A server that was dead, hung, replaced or cut off from the router for longer than its probes need to
+    find out, all the time, must not be in an answer. Which servers those are is known from the world."""
 
     sentence = "Answers name only servers that the router could believe healthy."
 
@@ -82,8 +82,8 @@ class NamesHealthy(NamedServers):
             router, host = self.stage.host(told.by), self.stage.host(server.name)
             if self._away(router, host, server.admin_port, same_life=True):  # not back since the last sample
                 self.broke(
-                    f"{server.name} was named to {told.reply.subnet or told.to}, {told.at - since:.1f} s after it "
-                    "went away."
+                    f"{server.name} was named to {told.reply.subnet or told.to}, "
+                    f"{told.at - since:.1f} s after it went away."
                 )
 
     def _away(self, router: Host, server: Host, port: int, same_life: bool) -> bool:
@@ -140,8 +140,8 @@ class SpreadOut(NamedServers):
 
 
 class OwnFirst(NamedServers):
-    """Clients of an ISP that has servers inside get one of those first, as long as there is room; and those who
-    have no room give way to those who surely have. Load is what arrives at viewers."""
+    """Clients of an ISP that has servers inside get one of those first, as long as there is room; and those
+    who have no room give way to those who surely have. Load is what arrives at viewers."""
 
     sentence = "Clients are sent to their own ISP's servers first, and to where there is room."
 

@@ -1,11 +1,11 @@
-"""The programs as machines: what they hold, what they leave lying, what they break off, what they let fall."""
+"""The programs as machines: what they hold, leave lying, break off and let fall."""
 
 from __future__ import annotations
 
 import logging
 
 from nearcast.simulate.play.checkers.checker import Checker
-from nearcast.simulate.play.faults import Disturb, Reset
+from nearcast.simulate.play.faults import DiskFull, DiskReadOnly, Disturb, Drain, Reset
 from nearcast.simulate.play.outages import Outages
 from nearcast.simulate.play.overheard.transfer import BROKEN_OFF, Transfer
 from nearcast.simulate.play.stage import Stage
@@ -16,6 +16,7 @@ TASKS_MAX = 64  # of a program with nothing to do; each connection may have a fe
 TASKS_PER_CONNECTION_MAX = 4
 REQUEST_SECONDS_MAX = 20.0  # connecting and waiting for the origin's head take 13 s at most
 WAIT_SECONDS = 16.0  # what struck so long ago may still be felt
+DRAIN_SLACK_SECONDS = 0.5
 READING = ("read", "map", "*")  # disk operations without which a stored body cannot be had
 
 
@@ -87,8 +88,8 @@ class RequestsEnd(Checker):
             if now - since > REQUEST_SECONDS_MAX:
                 self._told.add(transfer)
                 self.broke(
-                    f"{transfer.server} has not gone on for {now - since:.1f} s with {transfer.target}, asked for "
-                    f"at {transfer.asked:.3f} s by {transfer.client}."
+                    f"{transfer.server} has not gone on for {now - since:.1f} s with {transfer.target}, "
+                    f"asked for at {transfer.asked:.3f} s by {transfer.client}."
                 )
 
     def _waits_for_peer(self, transfer: Transfer) -> bool:
@@ -110,7 +111,7 @@ class NotBrokenOff(Checker):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         # A drain, and every disturbance of a link, is no reason either, but kills and cuts are.
-        self._outages = Outages(each for each in stage.faults if each.word != "drain")
+        self._outages = Outages(each for each in stage.faults if not isinstance(each, Drain))
 
     def transferred(self, transfer: Transfer) -> None:
         stage = self.stage
@@ -139,14 +140,15 @@ class NotBrokenOff(Checker):
             ends = {getattr(fault, "one", ""), getattr(fault, "other", "")}
             if isinstance(fault, Reset | Disturb) and server in ends:
                 return True
-            if getattr(fault, "host", "") == server and fault.disk:
-                if getattr(fault, "operation", "map") in READING and fault.word not in (
-                    "disk_full",
-                    "disk_read_only",
-                ):
-                    return True
-            elif fault.word == "drain" and getattr(fault, "host", "") == server:
-                if until > fault.at + getattr(fault, "grace_seconds", 0.0) - 0.5:
+            if getattr(fault, "host", "") != server:
+                continue
+            match fault:
+                case Drain():
+                    if until > fault.at + fault.grace_seconds - DRAIN_SLACK_SECONDS:
+                        return True
+                case DiskFull() | DiskReadOnly():
+                    continue
+                case _ if fault.disk and getattr(fault, "operation", "map") in READING:
                     return True
         # What the origin replaces while it is being confirmed is not to be had for a moment.
         return any(

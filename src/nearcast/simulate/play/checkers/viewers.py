@@ -72,8 +72,8 @@ class _Reading:
 
 
 class FetchedOnce(Checker):
-    """A viewing does not fetch what it has: neither a segment a second time, nor a film from the beginning when
-    only the server has changed."""
+    """A viewing does not fetch what it has: neither a segment a second time, nor a film from the beginning
+    when only the server has changed."""
 
     sentence = "No viewer fetches again what it has."
 
@@ -104,8 +104,8 @@ class FetchedOnce(Checker):
         if "range" in transfer.wanted:
             if transfer.status == 206 and min(had, stop) - transfer.first > IN_HAND_BYTES:
                 self.broke(
-                    f"{transfer.client} asked {transfer.server} for {transfer.path} from byte {transfer.first}, "
-                    f"and has {had} bytes of it."
+                    f"{transfer.client} asked {transfer.server} for {transfer.path} from byte "
+                    f"{transfer.first}, and has {had} bytes of it."
                 )
             if transfer.first <= had:
                 reading.had[transfer.path, tag] = max(had, stop)

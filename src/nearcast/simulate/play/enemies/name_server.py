@@ -13,9 +13,9 @@ import dns.message
 from nearcast.lab.config import Internet
 from nearcast.lab.zones import lab_zones
 from nearcast.router.authority import Authority
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.enemies.lies import LIES, Question
 from nearcast.simulate.play.enemies.lure import LURE_ADDRESS
+from nearcast.simulate.play.script import Enemy
 from nearcast.simulate.world.host import Host
 
 HONEST_SECONDS = 0.001  # the honest reply comes this much later than the lie

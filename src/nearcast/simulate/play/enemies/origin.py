@@ -7,8 +7,8 @@ import random
 from collections.abc import Sequence
 
 from nearcast.simulate.play.enemies.answers import ANSWERS, Done, Told
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.oracle import Oracle
+from nearcast.simulate.play.script import Enemy
 from nearcast.simulate.world.host import Host
 
 HEAD_BYTES_MAX = 64 * 1024

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nearcast.simulate.play.enemies import floods, heads, questions
 from nearcast.simulate.play.enemies.answers import ANSWERS
-from nearcast.simulate.play.enemies.enemy import EnemyKind
 from nearcast.simulate.play.enemies.lies import LIES
 from nearcast.simulate.play.enemies.prey import Hand
+from nearcast.simulate.play.script import EnemyKind
 
 Trick = Callable[[Hand], Awaitable[None]]
 

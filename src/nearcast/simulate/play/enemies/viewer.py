@@ -6,9 +6,9 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from nearcast.simulate.play.enemies.enemy import Enemy
 from nearcast.simulate.play.enemies.prey import Hand, Prey
 from nearcast.simulate.play.enemies.tricks import VIEWER_TRICKS
+from nearcast.simulate.play.script import Enemy
 from nearcast.simulate.world.host import Host
 
 AT_ONCE_MAX = 20

@@ -1,1 +1,1 @@
-"""I hear what is said on the wires of a play, and understand it by myself: nothing of the programs is used."""
+"""I hear what is said on the wires of a play, and understand it without the programs' own parsers."""

@@ -52,7 +52,7 @@ class _Conversation:
 
 
 class Ears:
-    """A `Tap`. `listens_to(server, port)` says whose HTTP is of interest; `dns_port` is where DNS is spoken."""
+    """A `Tap`. `listens_to(server, port)` says whose HTTP is of interest, `dns_port` where DNS is spoken."""
 
     def __init__(
         self,

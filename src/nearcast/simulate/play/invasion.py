@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+from nearcast.lab.config import Internet
+from nearcast.simulate.play.distributions import Distributions
 from nearcast.simulate.play.enemies.lure import LURE, LURE_ADDRESS, lure
 from nearcast.simulate.play.enemies.name_server import LyingNameServer
 from nearcast.simulate.play.enemies.origin import HostileOrigin
 from nearcast.simulate.play.enemies.prey import Prey
 from nearcast.simulate.play.enemies.viewer import HostileViewer
 from nearcast.simulate.play.oracle import Oracle
-from nearcast.simulate.play.scenario import Scenario
+from nearcast.simulate.play.script import Script
 from nearcast.simulate.world.host import Program
 from nearcast.simulate.world.world import World
 
@@ -22,11 +24,13 @@ class Invasion:
     """All enemies of a play. `taken` are the hosts whose programs are enemies; `over` is when the last of
     them has had enough (virtual seconds; 0 without enemies)."""
 
-    def __init__(self, world: World, scenario: Scenario, oracle: Oracle) -> None:
+    def __init__(
+        self, world: World, internet: Internet, script: Script, distributions: Distributions, oracle: Oracle
+    ) -> None:
         self._world = world
-        self._internet = scenario.internet
-        self._enemies = scenario.script.enemies
-        self._distributions = scenario.distributions()
+        self._internet = internet
+        self._enemies = script.enemies
+        self._distributions = distributions
         self._oracle = oracle
         self.stand_ins = self._programs()
         """Programs that take others' places, by the name of the host."""
