@@ -21,6 +21,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -203,6 +204,7 @@ def main() -> None:
     for program in ("wrk", "nginx", "taskset", "curl"):
         if not shutil.which(program):
             sys.exit(f"needs {program}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and no server is left behind
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), asked.seconds, asked.rounds, asked.only)
 

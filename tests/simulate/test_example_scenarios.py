@@ -52,7 +52,9 @@ def test_a_small_crowd_is_served() -> None:
     path = SCENARIOS / "crowd.toml"
     outcome = run_scenario(parse_scenario(path.read_text().replace("count = 5000", "count = 50"), path), 1)
     assert outcome.passed, "\n".join(map(str, outcome.broken))
-    assert outcome.counts["viewings finished"] == 107  # four of the other distribution, three once more
+    assert (
+        outcome.counts["viewings finished"] == 107
+    )  # the other distribution's four, and three who come once more
 
 
 def test_another_seed_is_another_run() -> None:

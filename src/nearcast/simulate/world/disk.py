@@ -185,7 +185,7 @@ class VirtualDisk:
         self._used = 0
         self._locks = 0
         self._limits = [UNBOUNDED_BYTES if self.shape.capacity_bytes is None else self.shape.capacity_bytes]
-        self._failing: dict[str, tuple[int, int | None]] = {}
+        self._failing: dict[str, tuple[int, int | None, int]] = {}  # errno, how often, after how many
 
     # --- what programs call -----------------------------------------------------------------------
     def make_directory(self, path: str) -> None:
@@ -310,11 +310,14 @@ class VirtualDisk:
                 stays.update(_ancestry(folder))
         self._folders = dict.fromkeys(sorted(stays | {""}), True)
 
-    def fail(self, operation: str, code: int = errno.EIO, *, times: int | None = None) -> None:
-        """Fail an operation (`*`: every one) with an errno, the next `times` times or until `heal`."""
+    def fail(
+        self, operation: str, code: int = errno.EIO, *, times: int | None = None, after: int = 0
+    ) -> None:
+        """Fail an operation (`*`: every one) with an errno: once `after` more of it have succeeded, the next
+        `times` times or until `heal`."""
         if operation != "*" and operation not in OPERATIONS:
             raise ValueError(f"no disk operation {operation!r}; there are {', '.join(OPERATIONS)} and *")
-        self._failing[operation] = code, times
+        self._failing[operation] = code, times, after
 
     def heal(self, operation: str) -> None:
         """Undo `fail`."""
@@ -381,9 +384,12 @@ class VirtualDisk:
             raise _error(errno.EROFS, path)
         for key in (operation, "*"):
             if key in self._failing:
-                code, times = self._failing[key]
+                code, times, after = self._failing[key]
+                if after:
+                    self._failing[key] = code, times, after - 1
+                    continue
                 if times is not None:
-                    self._failing[key] = code, times - 1
+                    self._failing[key] = code, times - 1, 0
                     if times <= 1:
                         del self._failing[key]
                 raise _error(code, path)
