@@ -333,6 +333,18 @@ def probing_dies_of_a_bad_page(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(health, "read_health", read)
 
 
+def who_was_down_stays_down(patch: pytest.MonkeyPatch) -> None:
+    """Good probes of a server that was taken out are not believed."""
+
+    def succeeded(self: Record, *rest: Any) -> None:
+        was_up = self.up
+        honest(self, *rest)
+        self.up = was_up
+
+    honest = Record.succeeded
+    patch.setattr(Record, "succeeded", succeeded)
+
+
 def scope_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """The resolver gives to everybody what was said to one."""
     patch.setattr(recursion, "audience_of", lambda subnet, scope: rrset_cache.EVERYONE)
@@ -406,7 +418,8 @@ BUGS = (
     Bug("standby in the same rack", standby_in_the_same_rack, SpreadOut.sentence, 1, "varied"),
     Bug("own ISP is one of many", own_isp_is_one_of_many, OwnFirst.sentence, 1, "varied"),
     Bug("spill is inverted", spill_is_inverted, OwnFirst.sentence, 1, "varied"),
-    Bug("probing dies of a bad page", probing_dies_of_a_bad_page, Recovers.sentence, 3, "varied"),
+    Bug("probing dies of a bad page", probing_dies_of_a_bad_page, NamesHealthy.sentence, 3, "varied"),
+    Bug("who was down stays down", who_was_down_stays_down, Recovers.sentence, 1, "varied"),
     Bug("scope is ignored", scope_is_ignored, ToldOnly.sentence, 1, "varied"),
     Bug("denials last like answers", denials_last_like_answers, ToldOnly.sentence, 1, "varied"),
     Bug("answers do not age", answers_do_not_age, ToldOnly.sentence, 1, "varied"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from nearcast.player.viewing import Fetched
 from nearcast.simulate.play.faults import ClockSkew, DiskFull, Disturb, Fault, Kill, Partition, Reset
 from nearcast.simulate.play.oracle import Oracle
 from nearcast.simulate.play.outages import RESTART_SECONDS, Outages
@@ -22,22 +21,6 @@ def sha256(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def fetched(octets: bytes, first: int = 0, kind: str = "video") -> Fetched:
-    return Fetched(
-        at=1.0,
-        url="",
-        server_address="",
-        server_host=None,
-        status=200,
-        bytes=len(octets),
-        ms=1.0,
-        cache_status="hit",
-        sha256=sha256(octets),
-        kind=kind,
-        first_byte=first,
-    )
-
-
 def test_a_new_version_has_the_same_paths_and_other_bytes() -> None:
     now = Now()
     oracle = Oracle(Films(titles=2, seconds=8, scale=0.01), ["film1", "film2"], now)
@@ -52,9 +35,8 @@ def test_a_new_version_has_the_same_paths_and_other_bytes() -> None:
         assert before[name] is not None and content is not None
         assert (old.since, old.until) == (0.0, 9.0) and new.since == 9.0 < new.until
         assert content.etag == new.etag != old.etag == before[name].etag  # type: ignore[union-attr]
-        assert oracle.which(name, fetched(old.octets)) is old
-        assert oracle.which(name, fetched(new.octets)) is new
-        assert oracle.which(name, fetched(old.octets[:-1])) is None
+        assert old.has(sha256(old.octets), 0, len(old.octets))
+        assert old.octets != new.octets
     assert all(len(oracle.editions(name)) == 1 for name in oracle.content_names("film2"))
 
 
@@ -65,9 +47,6 @@ def test_a_part_belongs_to_its_version_only_at_its_place() -> None:
     assert edition.has(sha256(part), 10, 40)
     assert not edition.has(sha256(part), 11, 40)
     assert not edition.has(sha256(edition.octets[-5:]), len(edition.octets) - 5, 40)
-    assert oracle.which("/film1/v360/1.m4s", fetched(part, 10, "progressive")) is edition
-    assert oracle.which("/film1/v360/1.m4s", fetched(part, 10)) is None
-    assert oracle.which("/film1/v360/2.m4s", fetched(part, 10, "progressive")) is None
     assert oracle.editions("/nothing") == [] and oracle.find("nothing") is None
 
 
