@@ -136,7 +136,7 @@ def clients_row(repeat: int, networks: Sequence[Prefix]) -> Row:
     rng = Random(1)
     snapshot = cdn(100)
     places = [pop.place for pop in snapshot.pops.values()]
-    zones = [RoutingZone(f"z{n}", rng.choice(places), None, "") for n in range(PLACES)]
+    zones = [RoutingZone(rng.choice(places), None, None) for _ in range(PLACES)]
     version = networks[-1][0]
     entries = ((network, zones[network[1] % PLACES]) for network in networks)
     gc.collect()
@@ -179,7 +179,7 @@ def pops_row(repeat: int, pops: int) -> Row:
     """Decide, where the nearest PoP serves and where only the last in order can."""
     snapshot = cdn(pops)
     site = snapshot.sites["movie"]
-    zones = [RoutingZone(f"z{n}", pop.place, None, "") for n, pop in enumerate(snapshot.pops.values())]
+    zones = [RoutingZone(pop.place, None, None) for pop in snapshot.pops.values()]
     zone = zones[0]
     easy = Selector(snapshot, Conditions())
     order = easy.order(zone)

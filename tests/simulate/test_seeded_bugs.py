@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.simulate.enemy_bugs import ENEMY_BUGS
 from tests.simulate.seeded_bugs import BUGS, Bug
 
 from nearcast.simulate.play.checkers import CHECKERS
@@ -45,4 +46,4 @@ def test_without_bugs_everything_holds(name: str, seed: int) -> None:
 
 
 def test_every_sentence_has_a_bug_that_breaks_it() -> None:
-    assert {bug.sentence for bug in BUGS} == {checker.sentence for checker in CHECKERS}
+    assert {bug.sentence for bug in (*BUGS, *ENEMY_BUGS)} == {checker.sentence for checker in CHECKERS}

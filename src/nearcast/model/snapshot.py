@@ -128,12 +128,31 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class RoutingZone:
-    """Clients that are routed alike: those of an ISP's own PoP, those of a place, or the rest."""
+    """Clients that are routed alike: those of an ISP's own PoP, those of a place, or the rest.
 
-    name: str
+    There is one for every prefix of the map, perhaps a million: it costs three references, and has its
+    words only when somebody asks.
+    """
+
     place: Place | None
     own_pop: str | None
-    reason: str
+    prefix: IpNetwork | None
+
+    @property
+    def name(self) -> str:
+        """What it is called in decisions."""
+        if self.own_pop is not None:
+            return f"{self.own_pop}:{self.prefix}"
+        return "anywhere" if self.place is None else self.place.name
+
+    @property
+    def reason(self) -> str:
+        """Why a client belongs here."""
+        if self.own_pop is not None:
+            return f"prefix {self.prefix} is its own"
+        if self.place is None:
+            return "no prefix on the map holds this client"
+        return f"prefix {self.prefix} lies in {self.place.name}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +238,7 @@ def router_snapshot(revision: Revision, name: str) -> RouterSnapshot:
         pops,
         router=routers[name],
         zones=PrefixTable(_routing_zones(config, {place.name: place for place in config.places})),
-        anywhere=RoutingZone("anywhere", None, None, "no prefix on the map holds this client"),
+        anywhere=RoutingZone(None, None, None),
         health=config.health,
         answer_ttl_seconds=config.cdn.answer_ttl_seconds,
         answer_addresses_max=config.cdn.answer_addresses_max,
@@ -318,8 +337,7 @@ def _routing_zones(config: Config, places: Mapping[str, Place]) -> Iterator[tupl
     """A PoP's own prefixes first: of equal prefixes the first wins, and an ISP knows its clients best."""
     for pop in config.pops:
         for prefix in pop.prefixes:
-            reason = f"prefix {prefix} is its own"
-            yield prefix, RoutingZone(f"{pop.name}:{prefix}", places[pop.place], pop.name, reason)
+            yield prefix, RoutingZone(places[pop.place], pop.name, prefix)
     for place in config.places:
         for prefix in place.prefixes:
-            yield prefix, RoutingZone(place.name, place, None, f"prefix {prefix} lies in {place.name}")
+            yield prefix, RoutingZone(place, None, prefix)

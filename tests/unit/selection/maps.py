@@ -44,7 +44,7 @@ def snapshot_of(
         pops={pop.name: pop for pop in pops},
         router=ROUTER,
         zones=PrefixTable((zones or {}).items()),
-        anywhere=RoutingZone("anywhere", None, None, "no prefix on the map holds this client"),
+        anywhere=RoutingZone(None, None, None),
         health=Health.model_validate({}),
         answer_ttl_seconds=30,
         answer_addresses_max=answer_addresses_max,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from random import Random
 
 from hypothesis import given, settings
@@ -132,7 +133,7 @@ def random_history(rng: Random, snapshot: RouterSnapshot) -> Iterator[Conditions
 
 def random_zone(rng: Random, snapshot: RouterSnapshot) -> RoutingZone:
     own_pop = rng.choice([None, *snapshot.pops])
-    return RoutingZone("zone", rng.choice([None, *PLACES]), own_pop, "prefix is its own")
+    return RoutingZone(rng.choice([None, *PLACES]), own_pop, ip_network("192.0.2.0/24"))
 
 
 def told(decision: Decision) -> tuple[list[Server], list[Candidate]]:
@@ -160,7 +161,7 @@ def test_a_decision_is_the_one_that_looking_at_everything_gives(seed: int) -> No
             site, shard = rng.choice(list(SITES.values())), rng.choice(["", "s07"])
             decision, right = selector.decide(zone, site, shard), plain.decide(zone, site, shard)
             assert told(decision) == right
-            assert (decision.site, decision.shard, decision.zone) == (site.name, shard, "zone")
+            assert (decision.site, decision.shard, decision.zone) == (site.name, shard, zone.name)
             assert decision.zone_reason == zone.reason
             assert (decision.ttl_seconds, decision.snapshot, decision.conditions) == (
                 30,
@@ -196,8 +197,8 @@ def test_a_load_that_changes_no_choice_leaves_the_availability_the_same_object()
 
 def test_zones_of_one_place_and_pop_share_their_order_and_it_survives_new_conditions() -> None:
     selector = Selector(three_pops(), Conditions())
-    here, too = RoutingZone("x", PLACES[0], None, ""), RoutingZone("y", PLACES[2], None, "same coordinates")
-    own, nowhere = RoutingZone("z", PLACES[0], "c", ""), RoutingZone("n", None, None, "")
+    here, too = RoutingZone(PLACES[0], None, None), RoutingZone(PLACES[2], None, None)  # same coordinates
+    own, nowhere = RoutingZone(PLACES[0], "c", None), RoutingZone(None, None, None)
     order = selector.order(here)
     assert selector.order(too) is order
     assert selector.with_conditions(Conditions(2)).order(here) is order
@@ -206,7 +207,7 @@ def test_zones_of_one_place_and_pop_share_their_order_and_it_survives_new_condit
 
 
 def test_a_client_is_located_by_its_octets_as_by_its_address() -> None:
-    zone = RoutingZone("x", PLACES[0], None, "")
+    zone = RoutingZone(PLACES[0], None, None)
     selector = Selector(snapshot_of([], {(4, 10 << 24, 8): zone}), Conditions())
     assert selector.locate_packed(b"\x0a\0\0\1") == (zone, 8)
     assert selector.locate_packed(b"\x0b\0\0\1") == (selector.snapshot.anywhere, 8)
