@@ -31,7 +31,7 @@ def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytes
         outcome = run_scenario(scenario, seed, history_lines=None, until=bug.sentence)
         if bug.sentence in outcome.sentences:
             broken = next(each for each in outcome.broken if each.sentence == bug.sentence)
-            assert broken.what and 0 < broken.at <= outcome.virtual_seconds
+            assert broken.what and 0 < broken.at <= round(outcome.virtual_seconds, 6)
             assert any(f"BROKEN: {bug.sentence}" in line for line in outcome.history)
             return
     pytest.fail(f"{bug.name}: not found in {bug.seeds} seeds")
