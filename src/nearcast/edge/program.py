@@ -15,7 +15,7 @@ from nearcast.edge.access_log import AccessLog
 from nearcast.edge.admin import Admin
 from nearcast.edge.application import EdgeApplication
 from nearcast.edge.context import EdgeContext
-from nearcast.edge.counters import Counters, LoadMeter
+from nearcast.edge.counters import EdgeCounters, LoadMeter
 from nearcast.edge.fill import FillDependencies
 from nearcast.edge.fills import BUFFER_BYTES, Fills, passing_max
 from nearcast.edge.hit_lane import HitLane
@@ -46,7 +46,7 @@ class Edge:
         serving = snapshot.serving
         self.draining = False
         self.store = store
-        self.counters = Counters(LoadMeter(asyncio.get_running_loop().time))
+        self.counters = EdgeCounters(LoadMeter(asyncio.get_running_loop().time))
         self._clock = clock
         self._access_log = access_log
         self._client = HttpClient(origin_limits(serving, buffer_bytes=BUFFER_BYTES))

@@ -17,7 +17,7 @@ from nearcast.model.snapshot import RouterSnapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import conditions_json, decided_json
 from nearcast.router.health import Prober
-from nearcast.router.metrics import SILENCE, Counters, families
+from nearcast.router.metrics import SILENCE, RouterCounters, families
 from nearcast.router.redirect import client_address, decide_for, redirect
 from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
 from nearcast.router.zones import cdn_zone
@@ -45,7 +45,7 @@ class Router:
 
     def __init__(self, snapshot: RouterSnapshot, clock: Callable[[], float], rng: random.Random) -> None:
         self.decisions = decision_ring()
-        self.counters = Counters()
+        self.counters = RouterCounters()
         self._clock = clock
         self._rng = rng
         self._dns: Listeners[DnsListener] = Listeners(partial(listen_dns, self.answer))
