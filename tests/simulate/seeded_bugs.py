@@ -388,6 +388,8 @@ def failed_server_is_asked_first(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+CONDITION = "regressions/condition_is_ignored"
+
 BUGS = (
     Bug("partial fill passes for whole", partial_fill_passes_for_whole, NotTorn.sentence, 3),
     Bug("unhealthy server stays", unhealthy_server_stays, NamesHealthy.sentence, 3),
@@ -405,10 +407,16 @@ BUGS = (
     Bug("fill forgets its way out", fill_forgets_its_way_out, NoCrash.sentence, 3),
     Bug("account leaks", account_leaks, AccountsRight.sentence, 3, "varied"),
     Bug("hits do not count", hits_do_not_count, KeptWhileUsed.sentence, 3, "varied"),
-    Bug("only the last piece is summed", only_the_last_piece_is_summed, KeptWhileUsed.sentence, 3, "varied"),
+    Bug("only the last piece is summed", only_the_last_piece_is_summed, KeptWhileUsed.sentence, 4, "varied"),
     Bug("full disk breaks viewers", full_disk_breaks_viewers, NotBrokenOff.sentence, 3, "varied"),
     Bug("wrong clock", wrong_clock, KeptWhileUsed.sentence, 3, "varied"),
-    Bug("condition is ignored", condition_is_ignored, ConditionHeeded.sentence, 3),
+    Bug(
+        "condition is ignored",
+        condition_is_ignored,
+        ConditionHeeded.sentence,
+        1,
+        "regressions/condition_is_ignored",
+    ),
     Bug("followers never leave", followers_never_leave, RequestsEnd.sentence, 3, "varied"),
     Bug("query is forgotten", query_is_forgotten, OwnName.sentence, 1, "varied"),
     Bug("no stale on error", no_stale_on_error, StaleOnError.sentence, 3, "varied"),

@@ -12,7 +12,10 @@ from nearcast.simulate.play.checkers import CHECKERS
 from nearcast.simulate.play.run import run_scenario
 from nearcast.simulate.play.scenario import read_scenario
 
-SCENARIOS = {name: read_scenario(Path(__file__).with_name(f"{name}.toml")) for name in ("rough", "varied")}
+SCENARIOS = {
+    name: read_scenario(Path(__file__).with_name(f"{name}.toml"))
+    for name in dict.fromkeys(bug.scenario for bug in BUGS)
+}
 RUNS = [
     (name, seed)
     for name in SCENARIOS
@@ -38,7 +41,7 @@ def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytes
 def test_without_bugs_everything_holds(name: str, seed: int) -> None:
     outcome = run_scenario(SCENARIOS[name], seed)
     assert outcome.passed, "\n".join(map(str, outcome.broken))
-    assert outcome.counts["viewings finished"] > 40
+    assert outcome.counts["viewings finished"] > (40 if "/" not in name else 3)
     assert outcome.faults
 
 
