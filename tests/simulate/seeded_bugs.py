@@ -389,6 +389,8 @@ def failed_server_is_asked_first(patch: pytest.MonkeyPatch) -> None:
 
 
 CONDITION = "regressions/condition_is_ignored"
+FOLLOWERS = "regressions/followers_never_leave"
+STALE = "regressions/every_stale_request_fetches"
 
 BUGS = (
     Bug("partial fill passes for whole", partial_fill_passes_for_whole, NotTorn.sentence, 3),
@@ -417,12 +419,12 @@ BUGS = (
         1,
         "regressions/condition_is_ignored",
     ),
-    Bug("followers never leave", followers_never_leave, RequestsEnd.sentence, 3, "varied"),
+    Bug("followers never leave", followers_never_leave, RequestsEnd.sentence, 1, FOLLOWERS),
     Bug("query is forgotten", query_is_forgotten, OwnName.sentence, 1, "varied"),
     Bug("no stale on error", no_stale_on_error, StaleOnError.sentence, 3, "varied"),
     Bug("drain cuts fills", drain_cuts_fills, NotBrokenOff.sentence, 3, "varied"),
-    Bug("every stale request fetches", every_stale_request_fetches, OneFill.sentence, 3, "varied"),
-    Bug("short body passes for whole", short_body_passes_for_whole, NotTorn.sentence, 3, "varied"),
+    Bug("every stale request fetches", every_stale_request_fetches, OneFill.sentence, 1, STALE),
+    Bug("short body passes for whole", short_body_passes_for_whole, ByteExact.sentence, 4, "varied"),
     Bug("standby in the same rack", standby_in_the_same_rack, SpreadOut.sentence, 1, "varied"),
     Bug("own ISP is one of many", own_isp_is_one_of_many, OwnFirst.sentence, 1, "varied"),
     Bug("spill is inverted", spill_is_inverted, OwnFirst.sentence, 1, "varied"),

@@ -13,7 +13,7 @@ from nearcast.simulate.play.run import run_scenario
 from nearcast.simulate.play.scenario import read_scenario
 
 SCENARIOS = {
-    name: read_scenario(Path(__file__).with_name(f"{name}.toml"))
+    name: read_scenario(Path(__file__).parent / f"{name}.toml")
     for name in dict.fromkeys(bug.scenario for bug in BUGS)
 }
 RUNS = [

@@ -12,7 +12,7 @@ from nearcast.simulate.play.roster import Member
 from nearcast.simulate.play.stage import Stage
 
 SLACK_SECONDS = 5.0
-IN_HAND_BYTES = 384 * 1024  # arrived at the viewer's machine and perhaps not yet taken by the player
+IN_HAND_BYTES = 160 * 1024  # arrived at the viewer's machine and perhaps not yet taken by the player
 AVOIDED_SECONDS = 25.0  # a player is to remember for longer than this who has failed
 FORGOTTEN_SECONDS = 40.0  # and for no longer than this
 MANIFESTS = (".mpd", ".m3u8", ".json")
@@ -102,7 +102,7 @@ class FetchedOnce(Checker):
         had = reading.had.get((transfer.path, tag), 0)
         stop = transfer.first + transfer.size
         if "range" in transfer.wanted:
-            if transfer.status == 206 and min(had, stop) - transfer.first > IN_HAND_BYTES:
+            if transfer.status == 206 and had - transfer.first > IN_HAND_BYTES:
                 self.broke(
                     f"{transfer.client} asked {transfer.server} for {transfer.path} from byte "
                     f"{transfer.first}, and has {had} bytes of it."
