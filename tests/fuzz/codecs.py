@@ -71,17 +71,17 @@ def _text(read: Callable[[str], object], encoding: str = "latin-1") -> Callable[
 
 def _request(octets: bytes) -> None:
     end_of_head(octets)
-    head = parse_request_head(octets)
+    head = parse_request_head(octets).head
     assert head.host == head.host.lower() and (head.path, head.query) is not None
-    again = parse_request_head(encode_request_head(head.method, head.target, head.fields))
+    again = parse_request_head(encode_request_head(head.method, head.target, head.fields)).head
     assert (again.method, again.target, again.fields) == (head.method, head.target, _stripped(head.fields))
 
 
 def _response(octets: bytes) -> None:
     end_of_head(octets)
-    head = parse_response_head(octets)
+    head = parse_response_head(octets).head
     assert 100 <= head.status <= 999
-    again = parse_response_head(encode_response_head(head.status, head.fields))
+    again = parse_response_head(encode_response_head(head.status, head.fields)).head
     assert (again.status, again.fields) == (head.status, _stripped(head.fields))
     response_framing("GET", head.status, head.fields)
 

@@ -22,13 +22,13 @@ from nearcast.serve.worker import run_program
 from nearcast.uppercase.capitals import is_error
 from nearcast.uppercase.client import (
     Asker,
+    AskPolicy,
     NotAsked,
     RawAsker,
-    Reply,
-    RetryPolicy,
     TcpAsker,
     UdpAsker,
     Unanswered,
+    UppercaseReply,
 )
 from nearcast.uppercase.server import Uppercase, start_uppercase
 from nearcast.wire.addresses import endpoint_text
@@ -39,14 +39,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Host = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
-Port = Annotated[int, typer.Option(min=0, max=65535)]
+HostOption = Annotated[str, typer.Option(help="Address or name; IPv6 works, too.")]
+PortOption = Annotated[int, typer.Option(min=0, max=65535)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, one document per reply.")]
 
 
 @app.command()
 def serve(
-    host: Host = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP and TCP; 0 takes a free one.")] = 12000,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes that share the port.")] = 1,
     as_json: Json = False,
@@ -105,8 +105,8 @@ def ask(
         bool,
         typer.Option("--raw", help="By a datagram whose IP and UDP headers are built here, and shown."),
     ] = False,
-    host: Host = "127.0.0.1",
-    port: Port = 12000,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 12000,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for a reply.")] = 1.0,
     tries: Annotated[int, typer.Option(min=1, max=100, help="How often to send a datagram.")] = 3,
     as_json: Json = False,
@@ -118,7 +118,7 @@ def ask(
     """
     if udp + tcp + raw > 1:
         fail("--udp, --tcp and --raw exclude one another", "choose one", USAGE)
-    server, retry = (host, port), RetryPolicy(timeout, tries)
+    server, retry = (host, port), AskPolicy(timeout, tries)
     asker: Asker
     if tcp:
         asker = TcpAsker(server, retry, time.perf_counter)
@@ -175,7 +175,7 @@ def _typed() -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def _say_lost(tried: int, retry: RetryPolicy) -> None:
+def _say_lost(tried: int, retry: AskPolicy) -> None:
     if tried < retry.tries:
         again = f"datagrams may be lost, so it is sent again ({tried + 1} of {retry.tries})"
         err.print(f"nearcast: no reply within {retry.seconds:g} s; {again}")
@@ -187,7 +187,7 @@ def _show_packet(fields: list[Field]) -> None:
         say(f"[dim]{offset:04x}[/]  [cyan]{octets.hex(' '):<{width}}[/] {escape(meaning)}")
 
 
-def _document(text: bytes, reply: Reply, transport: str) -> dict[str, Any]:
+def _document(text: bytes, reply: UppercaseReply, transport: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "text": text.decode(errors="replace"),
         "reply": reply.octets.decode(errors="replace"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nearcast.cache.store import Store
 from nearcast.edge.access_log import AccessLog
 from nearcast.edge.asking import Askings
-from nearcast.edge.counters import Counters
+from nearcast.edge.counters import EdgeCounters
 from nearcast.edge.fills import Fills
 from nearcast.edge.shares import Shares
 from nearcast.edge.upstream import Upstream
@@ -26,7 +26,7 @@ class EdgeContext:
     fills: Fills
     passing: Shares
     upstream: Upstream
-    counters: Counters
+    counters: EdgeCounters
     clock: Callable[[], float]
     access_log: AccessLog | None = None
     own_hosts: frozenset[str] = field(init=False)

@@ -37,7 +37,7 @@ class LoadMeter:
             self._at = now
 
 
-class Counters:
+class EdgeCounters:
     """Counts since the start: every request once, by the kind of its outcome, and what went wrong with some.
 
     errors: answers of our own with 5xx, and answers broken off.

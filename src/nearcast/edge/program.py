@@ -15,7 +15,7 @@ from nearcast.edge.access_log import AccessLog
 from nearcast.edge.admin import Admin
 from nearcast.edge.application import EdgeApplication
 from nearcast.edge.context import EdgeContext
-from nearcast.edge.counters import Counters, LoadMeter
+from nearcast.edge.counters import EdgeCounters, LoadMeter
 from nearcast.edge.fill import FillDependencies
 from nearcast.edge.fills import BUFFER_BYTES, Fills, passing_max
 from nearcast.edge.hit_lane import HitLane
@@ -25,11 +25,10 @@ from nearcast.model.config import Serving
 from nearcast.model.snapshot import EdgeSnapshot
 from nearcast.serve.http_client import HttpClient
 from nearcast.serve.http_exchange import Application
+from nearcast.serve.http_listeners import HttpListeners
 from nearcast.serve.http_server import Exchange, HttpListener, listen_http
-from nearcast.serve.limits import http_limits, origin_limits, stream_limits
+from nearcast.serve.limits import origin_limits
 from nearcast.serve.listeners import Listeners, at_port, listen_at
-
-BODY_BYTES_MAX = 64 * 1024  # of a request: nothing that is answered here needs a body
 
 
 class Edge:
@@ -46,7 +45,7 @@ class Edge:
         serving = snapshot.serving
         self.draining = False
         self.store = store
-        self.counters = Counters(LoadMeter(asyncio.get_running_loop().time))
+        self.counters = EdgeCounters(LoadMeter(asyncio.get_running_loop().time))
         self._clock = clock
         self._access_log = access_log
         self._client = HttpClient(origin_limits(serving, buffer_bytes=BUFFER_BYTES))
@@ -62,7 +61,7 @@ class Edge:
             lambda: any(each.full for each in self._viewers),
             self.listeners,
         )
-        self._viewers = Listeners(self._listen, drain_seconds=serving.drain_seconds)
+        self._viewers = HttpListeners(self.answer, serving, clock)
         self._admins = Listeners(partial(listen_http, admin, clock=clock))
 
     @property
@@ -122,23 +121,9 @@ class Edge:
         """Have the present Snapshot's application answer."""
         return self._answer(exchange)
 
-    async def _listen(self, address: str, port: int) -> HttpListener:
-        serving = self.application.context.snapshot.serving
-        return await listen_http(
-            self.answer,
-            address,
-            port,
-            clock=self._clock,
-            limits=http_limits(serving, body_bytes_max=BODY_BYTES_MAX),
-            stream_limits=stream_limits(serving),
-        )
-
     def _obey(self, serving: Serving) -> None:
         """Other limits and deadlines from now on."""
-        self._viewers.drain_seconds = serving.drain_seconds
-        for listener in self._viewers:
-            listener.grant(stream_limits(serving))
-            listener.http_limits = http_limits(serving, body_bytes_max=BODY_BYTES_MAX)
+        self._viewers.grant(serving)
         self._client.limits = origin_limits(serving, buffer_bytes=BUFFER_BYTES)
         self._fills.shares.places_max = serving.fills_max
         self._passing.places_max = passing_max(serving.unstored_bytes_max)

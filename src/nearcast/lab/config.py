@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from nearcast.model.checks import cdn_endpoints, known_place
-from nearcast.model.config import Config, DomainName, IpAddress, Label, Noun, Port
+from nearcast.model.config import AddressField, Config, DomainName, Label, Noun, Port
 from nearcast.model.faults import Mistake, OperatorFault
 from nearcast.model.read import LAB, checked_config, counted, parse_document, text_in, validated
 
@@ -24,7 +24,7 @@ class Provider(Noun):
 
     zone: DomainName
     """The provider's zone, such as movie.test; its `www` is handed over to the CDN."""
-    address: IpAddress
+    address: AddressField
     """Address of its name server and of its web server (the apex cannot be a CNAME, RFC 1912 2.4)."""
 
 
@@ -35,22 +35,22 @@ class LabViewer(Noun):
     """How the demo calls the viewer."""
     place: str
     """Where the viewer is."""
-    client: IpAddress
+    client: AddressField
     """The address that the resolver reports as client subnet."""
-    address: IpAddress
+    address: AddressField
     """The loopback address the viewer's program really sends from."""
 
 
 class Lab(Noun):
     """The small internet that the lab puts around the CDN."""
 
-    resolver: IpAddress
+    resolver: AddressField
     """The viewers' local resolver."""
-    root: IpAddress
+    root: AddressField
     """The root name server."""
-    top: IpAddress
+    top: AddressField
     """The name server of the top-level domains used here."""
-    origin: IpAddress
+    origin: AddressField
     """The origin server."""
     dns_port: Port = 5300
     """Port of every name server and of the resolver."""

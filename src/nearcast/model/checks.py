@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from nearcast.model.config import Config, ContentServer, Ports, Router
+from nearcast.model.config import Config, ContentServer, Ports, RequestRouter
 from nearcast.model.faults import Mistake
 from nearcast.wire.addresses import IpAddress
 
@@ -130,14 +130,14 @@ def cdn_endpoints(config: Config) -> Endpoints:
     return endpoints
 
 
-def _listening(path: Path, program: Router | ContentServer) -> Iterator[tuple[Path, IpAddress]]:
+def _listening(path: Path, program: RequestRouter | ContentServer) -> Iterator[tuple[Path, IpAddress]]:
     """The addresses a program listens on, each with its path."""
     field = "listen" if program.listen else "addresses"
     for index, address in enumerate(program.listen or program.addresses):
         yield f"{path}.{field}.{index}", address
 
 
-def router_ports(router: Router, ports: Ports) -> tuple[int, int, int]:
+def router_ports(router: RequestRouter, ports: Ports) -> tuple[int, int, int]:
     """DNS, HTTP and administration port of a router."""
     return router.dns_port or ports.dns, router.http_port or ports.http, router.admin_port or ports.admin
 

@@ -53,13 +53,13 @@ def _network(text: object) -> IPv4Network | IPv6Network:
 
 
 # Validated by hand, because a union of both families would report every mistake twice.
-IpAddress = Annotated[
+AddressField = Annotated[
     IPv4Address | IPv6Address, PlainValidator(_address), WithJsonSchema({"type": "string", "format": "ip"})
 ]
-IpNetwork = Annotated[
+PrefixField = Annotated[
     IPv4Network | IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string", "format": "cidr"})
 ]
-Addresses = Annotated[tuple[IpAddress, ...], Field(min_length=1, max_length=16)]
+Addresses = Annotated[tuple[AddressField, ...], Field(min_length=1, max_length=16)]
 DomainName = Annotated[str, AfterValidator(_domain)]
 Label = Annotated[str, AfterValidator(_label)]
 OriginUrl = Annotated[str, AfterValidator(_origin_url)]
@@ -98,25 +98,25 @@ class Ports(Noun):
     """Port of the administration of content servers and routers."""
 
 
-class Control(Noun):
+class ControlPlace(Noun):
     """The control API and the status page."""
 
-    address: IpAddress
+    address: AddressField
     """The address it is reached at."""
-    listen: IpAddress | None = None
+    listen: AddressField | None = None
     """The address it listens on, where that differs (behind NAT; 0.0.0.0 for all)."""
     port: Port | None = None
     """Its port; by default `ports.http`."""
 
 
-class Router(Noun):
+class RequestRouter(Noun):
     """One request router: a name server of the zone, which redirects over HTTP as well."""
 
     name: Label
     """Its label below the CDN's zone: ns1 is ns1.cdn.test, as NS and glue records call it."""
     addresses: Addresses
     """The addresses it is reached at, IPv4 and IPv6 together; they are its glue."""
-    listen: tuple[IpAddress, ...] = ()
+    listen: tuple[AddressField, ...] = ()
     """The addresses it listens on, where those differ (behind NAT; 0.0.0.0 and :: for all)."""
     place: str = ""
     """Name of the place it stands in."""
@@ -148,7 +148,7 @@ class Place(Noun):
     """What people call it."""
     latitude: Latitude
     longitude: Longitude
-    prefixes: tuple[IpNetwork, ...] = ()
+    prefixes: tuple[PrefixField, ...] = ()
     """Client networks located here."""
 
 
@@ -161,7 +161,7 @@ class Pop(Noun):
     """Inside an ISP, at an Internet exchange point, or rented."""
     place: str
     """Name of the place it stands in."""
-    prefixes: tuple[IpNetwork, ...] = ()
+    prefixes: tuple[PrefixField, ...] = ()
     """Networks of the ISP it stands in: their clients are served here first."""
 
 
@@ -174,7 +174,7 @@ class ContentServer(Noun):
     """The PoP it stands in."""
     addresses: Addresses
     """The addresses it is reached at, IPv4 and IPv6 together."""
-    listen: tuple[IpAddress, ...] = ()
+    listen: tuple[AddressField, ...] = ()
     """The addresses it listens on, where those differ (behind NAT; 0.0.0.0 and :: for all)."""
     http_port: Port | None = None
     """Port it serves viewers on; by default `ports.http`."""
@@ -198,7 +198,7 @@ class Distribution(Noun):
     origin: OriginUrl
     """Where the truth is fetched from."""
     fresh_seconds_default: int = Field(60, ge=0, le=31_536_000)
-    """How long an answer of the origin without Cache-Control is fresh."""
+    """How long an answer of the origin without Cache-ControlPlace is fresh."""
     stale_if_error_seconds: int = Field(86_400, ge=0, le=31_536_000)
     """How long after that it may still be served when the origin cannot be reached."""
 
@@ -250,10 +250,10 @@ class Config(Noun):
 
     cdn: Cdn
     ports: Ports = Ports.model_validate({})
-    control: Control
+    control: ControlPlace
     health: Health = Health.model_validate({})
     serving: Serving = Serving.model_validate({})
-    routers: tuple[Router, ...] = Field(min_length=1)
+    routers: tuple[RequestRouter, ...] = Field(min_length=1)
     places: tuple[Place, ...] = Field(min_length=1)
     pops: tuple[Pop, ...] = Field(min_length=1)
     content_servers: tuple[ContentServer, ...] = Field(min_length=1)

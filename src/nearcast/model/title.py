@@ -29,7 +29,7 @@ MANIFEST_HLS = "master.m3u8"
 TITLE_JSON = "title.json"
 
 Bits = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+CountFromOne = Annotated[int, Field(ge=1)]
 Folder = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$")]
 
 
@@ -47,7 +47,7 @@ class _Track(_Noun):
     """All segments over their whole duration, bit/s."""
     codecs: str
     """RFC 6381, for example `avc1.64001f`."""
-    segments: Count
+    segments: CountFromOne
 
     def paths(self) -> Iterator[str]:
         """Every path of this track's folder, in the order of playing."""
@@ -62,21 +62,21 @@ class Rendition(_Track):
 
     name: Annotated[str, Field(pattern=r"^[1-9][0-9]*p$")]
     """The shorter side of the picture, as people say it: `720p`."""
-    width: Count
-    height: Count
+    width: CountFromOne
+    height: CountFromOne
     frame_rate: Annotated[float, Field(gt=0)]
     """Pictures per second."""
     progressive: Annotated[str, Field(pattern=r"^progressive/[1-9][0-9]*p\.mp4$")]
     """The path of the whole rendition with sound in one file."""
-    progressive_bytes: Count
+    progressive_bytes: CountFromOne
 
 
 class AudioTrack(_Track):
     """The sound of a title, shared by all renditions."""
 
-    sample_rate: Count
+    sample_rate: CountFromOne
     """Samples per second."""
-    channels: Count
+    channels: CountFromOne
 
 
 class Title(_Noun):

@@ -1,7 +1,7 @@
 """The viewers' local resolver as a program: it answers their questions by really recursing.
 
 A question whose whole answer is known is answered at once; others wait for the recursion, and questions
-that are the same share it. Clients on foreign networks are refused: an open resolver is a weapon
+that are the same share it. ClientGroup on foreign networks are refused: an open resolver is a weapon
 (RFC 5358). A failure is remembered for a second (RFC 9520), so that a storm of retries costs little.
 
 Subnets: one that the client names is used (RFC 7871); a prefix of 0 means "do not locate me" and is

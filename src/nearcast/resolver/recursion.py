@@ -37,7 +37,7 @@ from nearcast.resolver.rrset_cache import (
     DENIAL_SECONDS_MAX,
     EVERYONE,
     TTL_SECONDS_MAX,
-    Clients,
+    ClientGroup,
     Kept,
     RRsetCache,
     audience_of,
@@ -175,7 +175,7 @@ class Recursion:
 
     async def _ask_zone(
         self, servers: Servers, name: bytes, rdtype: int, subnet: IpNetwork | None, work: Work
-    ) -> tuple[Answer | Denial | Referral, Clients]:
+    ) -> tuple[Answer | Denial | Referral, ClientGroup]:
         """Put the question to one server of the zone after the other until one helps."""
         if servers.zone == ROOT:
             subnet = None
@@ -258,7 +258,7 @@ class Recursion:
         self._zones.keep(referral.zone, servers, self._now() + min(referral.seconds, TTL_SECONDS_MAX))
         return servers
 
-    def _keep(self, told: Answer | Denial, audience: Clients, name: bytes, rdtype: int) -> list[Kept]:
+    def _keep(self, told: Answer | Denial, audience: ClientGroup, name: bytes, rdtype: int) -> list[Kept]:
         now = self._now()
         if isinstance(told, Denial):
             until = now + min(told.seconds, DENIAL_SECONDS_MAX)
@@ -270,7 +270,7 @@ class Recursion:
             self.cache.keep(rrset.owner, rdtype if rdtype == Type.ANY else rrset.rdtype, kept, now)
         return chain
 
-    def _kept(self, rrset: RRset, audience: Clients, now: float) -> Kept:
+    def _kept(self, rrset: RRset, audience: ClientGroup, now: float) -> Kept:
         until = now + min(rrset.ttl, TTL_SECONDS_MAX)
         return Kept(Rcode.NOERROR, rrset, None, audience, until, rrset_text(rrset))
 

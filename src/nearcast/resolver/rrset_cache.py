@@ -33,7 +33,7 @@ class Unlocated(Enum):
     UNNAMED = "an answer to a question that carried no client subnet"
 
 
-Clients = Unlocated | IpNetwork
+ClientGroup = Unlocated | IpNetwork
 EVERYONE, UNNAMED = Unlocated.EVERYONE, Unlocated.UNNAMED
 
 
@@ -43,7 +43,7 @@ class Kept(NamedTuple):
     rcode: int
     records: RRset | None
     soa: RRset | None
-    audience: Clients
+    audience: ClientGroup
     until: float
     text: str
 
@@ -69,7 +69,7 @@ _ENTRY_BYTES = 1000
 _OBJECT_BYTES = 41  # a `bytes` object and the reference to it
 
 
-def audience_of(subnet: IpNetwork | None, scope: int | None) -> Clients:
+def audience_of(subnet: IpNetwork | None, scope: int | None) -> ClientGroup:
     """Whom an answer holds for that was asked with `subnet` and came back with ECS `scope`.
 
     `scope` is None when the answer had no client subnet: that authority does not look at clients. A
@@ -88,7 +88,7 @@ class RRsetCache:
     def __init__(self, kept_max: int = KEPT_MAX, bytes_max: int = BYTES_MAX) -> None:
         self._kept_max = kept_max
         self._bytes_max = bytes_max
-        self._kept: dict[tuple[bytes, int], dict[Clients, Kept]] = {}
+        self._kept: dict[tuple[bytes, int], dict[ClientGroup, Kept]] = {}
         self._count = 0
         self.bytes = 0  # of all that is kept
 
@@ -123,13 +123,13 @@ class RRsetCache:
             oldest = self._kept.pop(next(iter(self._kept)))
             self._drop(oldest, list(oldest))
 
-    def _drop(self, audiences: dict[Clients, Kept], which: Iterable[Clients]) -> None:
+    def _drop(self, audiences: dict[ClientGroup, Kept], which: Iterable[ClientGroup]) -> None:
         for each in which:
             self._count -= 1
             self.bytes -= audiences.pop(each).bytes
 
 
-def _for(audiences: dict[Clients, Kept], subnet: IpNetwork | None, now: float) -> Kept | None:
+def _for(audiences: dict[ClientGroup, Kept], subnet: IpNetwork | None, now: float) -> Kept | None:
     """The entry for clients in `subnet`; the longest prefix knows best, then what is for everyone."""
     if subnet is None:
         kept = audiences.get(UNNAMED)

@@ -17,14 +17,14 @@ SILENCE = -1
 
 
 @dataclass(slots=True)
-class Counters:
+class RouterCounters:
     """Since the program began."""
 
     queries: Counter[tuple[bool, int]] = field(default_factory=Counter)  # (over TCP, rcode or SILENCE)
     probes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (server, "good" or "failed")
 
 
-def families(counters: Counters, conditions: Conditions, snapshot: int) -> Iterator[Metric]:
+def families(counters: RouterCounters, conditions: Conditions, snapshot: int) -> Iterator[Metric]:
     """What the router counted, how it finds the content servers, and the number of its Snapshot."""
     yield counter(
         "nearcast_router_queries_total",

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from nearcast.model.config import Serving
 from nearcast.model.snapshot import RouterSnapshot
 from nearcast.router.authority import Authority
 from nearcast.router.decisions import conditions_json, decided_json
 from nearcast.router.health import Prober
-from nearcast.router.metrics import SILENCE, Counters, families
+from nearcast.router.metrics import SILENCE, RouterCounters, families
 from nearcast.router.redirect import client_address, decide_for, redirect
 from nearcast.router.selected import Decided, Ring, SelectedNames, decision_ring, selected_names
 from nearcast.router.zones import cdn_zone
@@ -25,16 +24,14 @@ from nearcast.selection.conditions import Conditions
 from nearcast.selection.decide import Selector
 from nearcast.serve.admin import administration
 from nearcast.serve.dns_server import AnswerQuery, DnsListener, listen_dns
-from nearcast.serve.http_server import Application, HttpListener, listen_http
-from nearcast.serve.limits import http_limits, stream_limits
+from nearcast.serve.http_listeners import HttpListeners
+from nearcast.serve.http_server import Application, listen_http
 from nearcast.serve.listeners import Listeners, at_port, listen_at
 from nearcast.serve.metrics import exposition, program_families
 from nearcast.serve.program import Group
 from nearcast.serve.tcp import Listener
 from nearcast.wire.dns.zone import Zone
 from nearcast.wire.http.message import HttpFault
-
-BODY_BYTES_MAX = 64 * 1024  # of a request: nothing that is answered here needs a body
 
 
 class Router:
@@ -45,12 +42,12 @@ class Router:
 
     def __init__(self, snapshot: RouterSnapshot, clock: Callable[[], float], rng: random.Random) -> None:
         self.decisions = decision_ring()
-        self.counters = Counters()
+        self.counters = RouterCounters()
         self._clock = clock
         self._rng = rng
         self._dns: Listeners[DnsListener] = Listeners(partial(listen_dns, self.answer))
-        self._redirect = redirect(lambda: self.selector, self.decisions, clock)
-        self._redirects = Listeners(self._listen, drain_seconds=snapshot.serving.drain_seconds)
+        redirects = redirect(lambda: self.selector, self.decisions, clock)
+        self._redirects = HttpListeners(redirects, snapshot.serving, clock)
         self._admins = Listeners(partial(listen_http, self._administration(), clock=clock))
         self._retired: set[asyncio.Task[None]] = set()
         self._serve(snapshot, Conditions())
@@ -62,7 +59,7 @@ class Router:
         when one cannot be bound: then everything stays as it was.
         """
         await self.listen(snapshot)
-        self._obey(snapshot.serving)
+        self._redirects.grant(snapshot.serving)
         self._prober.abort()
         retired = asyncio.ensure_future(self._prober.stop())
         self._retired.add(retired)
@@ -85,24 +82,6 @@ class Router:
 
     def _listeners(self) -> Group:
         return Group(self._dns, self._redirects, self._admins)
-
-    async def _listen(self, address: str, port: int) -> HttpListener:
-        serving = self.selector.snapshot.serving
-        return await listen_http(
-            self._redirect,
-            address,
-            port,
-            clock=self._clock,
-            limits=http_limits(serving, body_bytes_max=BODY_BYTES_MAX),
-            stream_limits=stream_limits(serving),
-        )
-
-    def _obey(self, serving: Serving) -> None:
-        """Other limits and deadlines of the redirects from now on."""
-        self._redirects.drain_seconds = serving.drain_seconds
-        for listener in self._redirects:
-            listener.grant(stream_limits(serving))
-            listener.http_limits = http_limits(serving, body_bytes_max=BODY_BYTES_MAX)
 
     def _serve(self, snapshot: RouterSnapshot, conditions: Conditions) -> None:
         self._zones = (cdn_zone(snapshot),)

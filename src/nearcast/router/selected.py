@@ -74,7 +74,7 @@ class _Whose(NamedTuple):
     order: Order
 
 
-class _Answer(NamedTuple):
+class _RememberedAnswer(NamedTuple):
     chosen: ChosenServers
     rrsets: RRsets
 
@@ -95,7 +95,7 @@ class SelectedNames:
         self._clock = clock
         self._clients: dict[str | ClientSubnet, _Whose] = {}
         self._rrsets: dict[tuple[bytes, tuple[str, ...]], RRsets] = {}
-        self._answers: dict[tuple[int, bytes], _Answer] = {}
+        self._answers: dict[tuple[int, bytes], _RememberedAnswer] = {}
 
     def under(self, selector: Selector) -> SelectedNames:
         """The same names under a Selector made by `with_conditions` from this one's."""
@@ -128,7 +128,7 @@ class SelectedNames:
         client = self._clients[whose] = _Whose(located, self._selector.order(located.zone))
         return client
 
-    def _answer(self, name: bytes, selected: SelectedName, order: Order) -> _Answer:
+    def _answer(self, name: bytes, selected: SelectedName, order: Order) -> _RememberedAnswer:
         chosen = self._selector.choose(order, selected.site, selected.shard)
         servers = name, tuple([server.name for server in chosen.servers])
         rrsets = self._rrsets.get(servers)
@@ -138,7 +138,7 @@ class SelectedNames:
             rrsets = self._rrsets[servers] = self._compile(name, chosen.servers)
         if len(self._answers) >= REMEMBERED_MAX:
             self._answers.clear()
-        answer = self._answers[order.number, name] = _Answer(chosen, rrsets)
+        answer = self._answers[order.number, name] = _RememberedAnswer(chosen, rrsets)
         return answer
 
     def _compile(self, name: bytes, servers: tuple[Server, ...]) -> RRsets:

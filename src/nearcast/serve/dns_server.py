@@ -13,9 +13,9 @@ from typing import Any
 
 from nearcast.serve.limits import StreamLimits
 from nearcast.serve.tcp import Connection, Listener, Peer, listen_tcp
-from nearcast.serve.udp import DatagramListener, Reply, listen_udp
+from nearcast.serve.udp import DatagramListener, ReplyOctets, listen_udp
 
-AnswerQuery = Callable[[bytes, Peer, bool], Reply | Coroutine[Any, Any, Reply]]
+AnswerQuery = Callable[[bytes, Peer, bool], ReplyOctets | Coroutine[Any, Any, ReplyOctets]]
 """(query, peer, came over TCP) → the reply, None for silence, or a coroutine for what must be waited for."""
 
 DNS_STREAMS = StreamLimits(connections_max=1000, idle_seconds=10.0, write_buffer_bytes=256 * 1024)
@@ -87,7 +87,7 @@ class DnsConnection(Connection):
         self._waiting.add(task)
         task.add_done_callback(self._answered)
 
-    async def _answer_later(self, reply: Coroutine[Any, Any, Reply]) -> None:
+    async def _answer_later(self, reply: Coroutine[Any, Any, ReplyOctets]) -> None:
         self._send(await reply)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
@@ -99,7 +99,7 @@ class DnsConnection(Connection):
         if self._last:
             self._close_when_answered()
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: ReplyOctets) -> None:
         if reply is not None and not self.transport.is_closing():
             self.transport.write(len(reply).to_bytes(2, "big") + reply)
 

@@ -15,8 +15,8 @@ from typing import Any
 from nearcast.serve.counters import DatagramCounters
 from nearcast.serve.tcp import Peer
 
-Reply = bytes | None
-AnswerDatagram = Callable[[bytes, Peer], Reply | Coroutine[Any, Any, Reply]]
+ReplyOctets = bytes | None
+AnswerDatagram = Callable[[bytes, Peer], ReplyOctets | Coroutine[Any, Any, ReplyOctets]]
 
 
 class DatagramListener(asyncio.DatagramProtocol):
@@ -82,7 +82,7 @@ class DatagramListener(asyncio.DatagramProtocol):
             self._waiting.add(task)
             task.add_done_callback(self._waiting.discard)
 
-    async def _reply_later(self, reply: Coroutine[Any, Any, Reply], addr: Peer) -> None:
+    async def _reply_later(self, reply: Coroutine[Any, Any, ReplyOctets], addr: Peer) -> None:
         octets = await reply
         if octets is not None:
             self._send(octets, addr)

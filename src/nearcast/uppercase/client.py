@@ -27,7 +27,7 @@ CAPITALS_GROW_MAX = 3  # ΐ: two octets become six
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class AskPolicy:
     """How long to wait for a reply, and how often to ask (a connection is asked once)."""
 
     seconds: float = 1.0
@@ -35,7 +35,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class UppercaseReply:
     """What came back, from where, at which try and how long after that was sent."""
 
     octets: bytes
@@ -60,7 +60,7 @@ class Unanswered(UpstreamFault):
 class Asker(Protocol):
     """One way of asking one server."""
 
-    async def ask(self, text: bytes) -> Reply: ...
+    async def ask(self, text: bytes) -> UppercaseReply: ...
     async def close(self) -> None: ...
 
 
@@ -106,7 +106,7 @@ class UdpAsker:
     def __init__(
         self,
         server: ServerAddress,
-        retry: RetryPolicy,
+        retry: AskPolicy,
         clock: Callable[[], float],
         lost: Callable[[int], None] = lambda tries: None,
     ) -> None:
@@ -115,7 +115,7 @@ class UdpAsker:
         self._clock = clock
         self._lost = lost
 
-    async def ask(self, text: bytes) -> Reply:
+    async def ask(self, text: bytes) -> UppercaseReply:
         """The reply to `text`. Raises NotAsked or Unanswered."""
         if not text:
             raise NotAsked("there is no text to send")
@@ -129,7 +129,7 @@ class UdpAsker:
     async def close(self) -> None:
         """Nothing stays open between questions."""
 
-    async def _ask(self, text: bytes) -> Reply:
+    async def _ask(self, text: bytes) -> UppercaseReply:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(*self._server, type=socket.SOCK_DGRAM)
         addresses: list[ServerAddress] = [(str(place[0]), int(place[1])) for *_, place in found]
@@ -140,7 +140,7 @@ class UdpAsker:
                 pass
         return await self._ask_at(addresses[-1], text)
 
-    async def _ask_at(self, address: ServerAddress, text: bytes) -> Reply:
+    async def _ask_at(self, address: ServerAddress, text: bytes) -> UppercaseReply:
         loop = asyncio.get_running_loop()
         transport, replies = await loop.create_datagram_endpoint(_Replies, remote_addr=address)
         try:
@@ -150,7 +150,7 @@ class UdpAsker:
                 await asyncio.wait([replies.first], timeout=self._retry.seconds)
                 if replies.first.done():
                     octets = replies.first.result()
-                    return Reply(octets, address, tries, self._clock() - sent, packet)
+                    return UppercaseReply(octets, address, tries, self._clock() - sent, packet)
                 self._lost(tries)
         finally:
             transport.close()
@@ -191,14 +191,14 @@ class RawAsker(UdpAsker):
 class TcpAsker:
     """Asks over one connection, which is made anew when the server has closed it meanwhile."""
 
-    def __init__(self, server: ServerAddress, retry: RetryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, server: ServerAddress, retry: AskPolicy, clock: Callable[[], float]) -> None:
         self._server = server
         self._clock = clock
         self._seconds = retry.seconds * retry.tries
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def ask(self, text: bytes) -> Reply:
+    async def ask(self, text: bytes) -> UppercaseReply:
         """The reply to `text`, line by line. Raises Unanswered."""
         kept = self._writer is not None
         try:
@@ -231,11 +231,11 @@ class TcpAsker:
             except ConnectionError:
                 pass
 
-    async def _exchange(self, text: bytes) -> Reply:
+    async def _exchange(self, text: bytes) -> UppercaseReply:
         if self._reader is None or self._writer is None:
             limit = CAPITALS_GROW_MAX * LINE_BYTES_MAX
             self._reader, self._writer = await asyncio.open_connection(*self._server, limit=limit)
         sent = self._clock()
         self._writer.write(text + b"\n")
         lines = [await self._reader.readuntil(b"\n") for _ in range(text.count(b"\n") + 1)]
-        return Reply(b"".join(lines).removesuffix(b"\n"), self._server, 1, self._clock() - sent)
+        return UppercaseReply(b"".join(lines).removesuffix(b"\n"), self._server, 1, self._clock() - sent)

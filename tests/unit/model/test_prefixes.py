@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearcast.model.config import IpAddress, IpNetwork
 from nearcast.model.prefixes import PrefixTable
+from nearcast.wire.addresses import IpAddress, IpNetwork
 
 
 class ByLengths:

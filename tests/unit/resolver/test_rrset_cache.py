@@ -11,7 +11,7 @@ from nearcast.resolver.rrset_cache import (
     EVERYONE,
     PER_QUESTION_MAX,
     UNNAMED,
-    Clients,
+    ClientGroup,
     Kept,
     RRsetCache,
     audience_of,
@@ -25,7 +25,7 @@ NAME = wire_name("movie.cdn.test")
 IOWA, FRANKFURT = ip_network("203.0.113.0/24"), ip_network("198.51.100.0/24")
 
 
-def kept(text: str, audience: Clients = EVERYONE, until: float = 100.0, rdtype: int = Type.A) -> Kept:
+def kept(text: str, audience: ClientGroup = EVERYONE, until: float = 100.0, rdtype: int = Type.A) -> Kept:
     return Kept(Rcode.NOERROR, compile_rrset(NAME, rdtype, 60, [b"\x7f\0\0\1"]), None, audience, until, text)
 
 
@@ -97,7 +97,7 @@ def test_an_answer_by_the_resolvers_own_place_is_not_for_clients_that_named_thei
         (IOWA, 32, IOWA),  # trusted no further than the question went
     ],
 )
-def test_whom_an_answer_holds_for(subnet: IpNetwork | None, scope: int | None, audience: Clients) -> None:
+def test_whom_an_answer_holds_for(subnet: IpNetwork | None, scope: int | None, audience: ClientGroup) -> None:
     assert audience_of(subnet, scope) == audience
 
 

@@ -14,13 +14,21 @@ from nearcast.serve.limits import StreamLimits
 from nearcast.serve.loop import run
 from nearcast.serve.raw import RawSender, RawSocketRefused
 from nearcast.serve.udp import Peer, listen_udp
-from nearcast.uppercase.client import NotAsked, RawAsker, Reply, RetryPolicy, TcpAsker, UdpAsker, Unanswered
+from nearcast.uppercase.client import (
+    AskPolicy,
+    NotAsked,
+    RawAsker,
+    TcpAsker,
+    UdpAsker,
+    Unanswered,
+    UppercaseReply,
+)
 from nearcast.uppercase.server import UppercaseLimits, start_uppercase
 from nearcast.wire.packet import parse
 
 HERE = "127.0.0.1"
-QUICK = RetryPolicy(seconds=0.05, tries=3)
-SURE = RetryPolicy(seconds=5, tries=3)
+QUICK = AskPolicy(seconds=0.05, tries=3)
+SURE = AskPolicy(seconds=5, tries=3)
 
 
 def play(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -84,7 +92,7 @@ def test_a_late_reply_does_not_answer_the_next_question() -> None:
 
         server = await listen_udp(slow_first, HERE, 0)
         with pytest.raises(Unanswered):
-            await UdpAsker((HERE, server.port), RetryPolicy(0.05, 1), time.perf_counter).ask(b"first")
+            await UdpAsker((HERE, server.port), AskPolicy(0.05, 1), time.perf_counter).ask(b"first")
         asker = UdpAsker((HERE, server.port), SURE, time.perf_counter)
         for _ in range(5):
             assert (await asker.ask(b"second")).octets == b"SECOND"
@@ -172,7 +180,7 @@ def test_a_server_that_accepts_and_says_nothing_or_closes() -> None:
 
 @pytest.mark.parametrize("address", [HERE, "::1"])
 def test_a_packet_built_by_hand_is_answered(address: str) -> None:
-    async def main() -> Reply:
+    async def main() -> UppercaseReply:
         server = await start_uppercase(address, 0)
         try:
             return await RawAsker((address, server.port), SURE, time.perf_counter).ask("straße".encode())

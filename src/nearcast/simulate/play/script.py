@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from nearcast.model.config import IpNetwork, Label, Noun
+from nearcast.model.config import Label, Noun, PrefixField
 from nearcast.simulate.play.synthetic import RUNGS
 from nearcast.simulate.world.link import LinkShape
 
@@ -65,7 +65,7 @@ class Audience(Noun):
     """How many they are."""
     place: str = ""
     """Where they are: a place of the configuration, whose first prefix they are clients of."""
-    prefix: IpNetwork | None = None
+    prefix: PrefixField | None = None
     """The client network they belong to, instead of a place's."""
     from_seconds: float = Field(1.0, ge=0, le=SECONDS_MAX)
     """When the first of them arrives."""
