@@ -17,8 +17,28 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+# What needs nothing of the machine but its processor, and may run beside anything.
+APART = (
+    "fuzz",
+    "property",
+    "simulate",
+    "unit/model",
+    "unit/packager",
+    "unit/selection",
+    "unit/simulate",
+    "unit/wire",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests whose peer program is missing; with NEARCAST_REQUIRE_PEERS=1 let them fail instead."""
+    """Keep tests that use addresses, ports and processes of the machine on one worker.
+
+    Skip tests whose peer program is missing; with NEARCAST_REQUIRE_PEERS=1 let them fail instead.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if not any(item.path.is_relative_to(here / folder) for folder in APART):
+            item.add_marker(pytest.mark.xdist_group("machine"))
     if os.environ.get("NEARCAST_REQUIRE_PEERS") == "1":
         return
     for item in items:
