@@ -19,17 +19,12 @@ settings.load_profile("untimed")
 
 # What needs nothing of the machine but its processor, and may run beside anything.
 APART = (
-    "fuzz",
-    "property",
-    "simulate",
-    "unit/model",
-    "unit/packager",
-    "unit/selection",
-    "unit/simulate",
-    "unit/wire",
+    *("fuzz", "property", "simulate", "unit/cli/test_simulate_command.py", "unit/model", "unit/packager"),
+    *("unit/selection", "unit/simulate", "unit/wire"),
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that use addresses, ports and processes of the machine on one worker.
 

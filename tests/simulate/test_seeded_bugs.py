@@ -26,7 +26,7 @@ RUNS = [
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_the_bug_is_found_by_the_sentence_it_breaks(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.put(monkeypatch)
-    for seed in range(1, bug.seeds + 1):
+    for seed in range(bug.seeds, 0, -1):  # the last first: it is why there are so many
         scenario = SCENARIOS[bug.scenario]
         outcome = run_scenario(scenario, seed, history_lines=None, until=bug.sentence)
         if bug.sentence in outcome.sentences:

@@ -15,7 +15,7 @@ from nearcast.simulate.play.checkers.routing import NamesHealthy
 
 ROOT = Path(__file__).parents[3]
 DEMO = str(ROOT / "examples" / "scenarios" / "demo.toml")
-ROUGH = str(ROOT / "tests" / "simulate" / "rough.toml")
+DEAD_SERVER = str(ROOT / "tests" / "simulate" / "dead_server.toml")
 
 
 def simulate(*arguments: str) -> Result:
@@ -49,19 +49,19 @@ def broken_router(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("broken_router")
 def test_a_seed_that_fails_shows_its_history_and_the_fewest_faults(tmp_path: Path) -> None:
     history = tmp_path / "events.txt"
-    result = simulate(ROUGH, "--seed", "1", "--history", str(history))
+    result = simulate(DEAD_SERVER, "--seed", "1", "--history", str(history))
     assert result.exit_code == 1
     assert "1 of 1 failed" in result.output
     assert NamesHealthy.sentence in result.output
     assert result.output.count("[[faults]]\n") == 1, "one dead server is enough"
-    assert any(f'fault = "{word}"' in result.output for word in ("kill", "crash"))
+    assert 'fault = "kill"' in result.output
     lines = history.read_text().splitlines()
     assert any("BROKEN" in line for line in lines) and len(lines) > 1000
 
 
 @pytest.mark.usefixtures("broken_router")
 def test_a_failure_as_json() -> None:
-    result = simulate(ROUGH, "--seed", "1", "--json", "--no-shrink")
+    result = simulate(DEAD_SERVER, "--seed", "1", "--json", "--no-shrink")
     assert result.exit_code == 1
     first = json.loads(result.stdout)["first_failing"]
     assert first["seed"] == 1 and first["history"] and first["faults"] and first["least_faults"] is None
