@@ -36,7 +36,7 @@ demo: $(VENV)/.run      ## Run a small internet on this machine and watch a vide
 	@$(BIN)/nearcast demo $(ARGS)
 
 test: $(VENV)/.dev      ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
 
 lint: $(VENV)/.dev      ## Check style
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from nearcast.lab.config import Internet, parse_internet
 
@@ -24,16 +26,20 @@ APART = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before the marks are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that use addresses, ports and processes of the machine on one worker.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep tests that use addresses, ports and processes of the machine on one worker, in turn."""
 
-    Skip tests whose peer program is missing; with NEARCAST_REQUIRE_PEERS=1 let them fail instead.
-    """
-    here = Path(__file__).parent
-    for item in items:
-        if not any(item.path.is_relative_to(here / folder) for folder in APART):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+    class Apart(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0].removeprefix("tests/")
+            return nodeid if path.startswith(APART) else "machine"
+
+    return Apart(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests whose peer program is missing; with NEARCAST_REQUIRE_PEERS=1 let them fail instead."""
     if os.environ.get("NEARCAST_REQUIRE_PEERS") == "1":
         return
     for item in items:

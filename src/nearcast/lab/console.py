@@ -38,7 +38,7 @@ async def open_console(path: Path, obey: Callable[[ConsoleCommand], Awaitable[Re
         writer.close()
 
     observer = socket.socket(socket.AF_UNIX)
-    with _short(path) as name:
+    with short_name(path) as name:
         observer.bind(name)
     return await asyncio.start_unix_server(make_connection, sock=observer, limit=ORDER_BYTES_MAX)
 
@@ -47,7 +47,7 @@ def ask(path: Path, order: ConsoleCommand) -> Report:
     """Send one order to the lab at `path` and wait for its report. Raises OSError when nobody answers."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)
-        with _short(path) as name:
+        with short_name(path) as name:
             connection.connect(name)
         connection.sendall(json.dumps(order).encode() + b"\n")
         with connection.makefile("rb") as replies:
@@ -59,7 +59,7 @@ def ask(path: Path, order: ConsoleCommand) -> Report:
 
 
 @contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_name(path: Path) -> Iterator[str]:
     """Another name of `path` that fits into a socket address (107 bytes, unix(7)), however long TMPDIR is."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:

@@ -26,7 +26,8 @@ def test_a_seed_that_passes() -> None:
     result = simulate(DEMO, "--seed", "3")
     assert result.exit_code == 0, result.output
     assert "everything held" in result.output and "digest" in result.output
-    assert all(checker.sentence in result.output for checker in CHECKERS)
+    said = " ".join(result.output.split())  # lines are broken where they are long
+    assert all(checker.sentence in said for checker in CHECKERS)
 
 
 def test_many_seeds_in_workers_as_json() -> None:

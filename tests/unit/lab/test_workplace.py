@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nearcast.lab.console import ask, open_console
+from nearcast.lab.console import ask, open_console, short_name
 from nearcast.lab.workplace import PREFIX, Workplace, running, sweep
 
 
@@ -98,7 +98,8 @@ def test_nonsense_on_the_console_is_answered_and_harms_nothing() -> None:
         raise AssertionError("must not be reached")
 
     async def say(path: Path, octets: bytes) -> bytes:
-        reader, writer = await asyncio.open_unix_connection(path)
+        with short_name(path) as name:
+            reader, writer = await asyncio.open_unix_connection(name)
         writer.write(octets)
         writer.write_eof()
         answer = await reader.read()
