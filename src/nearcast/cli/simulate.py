@@ -156,8 +156,8 @@ def _summary(play: Scenario, outcomes: Sequence[SeedResult], seconds: float) -> 
         counts.update(outcome.counts)
         breaks.update(outcome.sentences)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("sentence", no_wrap=True)
-    table.add_column("seeds that broke it", justify="right")
+    table.add_column("sentence", overflow="fold")
+    table.add_column("seeds that broke it", justify="right", no_wrap=True)
     for checker in CHECKERS:
         broken = breaks[checker.sentence]
         table.add_row(checker.sentence, f"[red]{broken}[/]" if broken else "[green]0[/]")

@@ -27,7 +27,7 @@ def test_a_seed_that_passes() -> None:
     assert result.exit_code == 0, result.output
     assert "everything held" in result.output and "digest" in result.output
     said = " ".join(result.output.split())  # lines are broken where they are long
-    assert all(checker.sentence in said for checker in CHECKERS)
+    assert all(checker.sentence[:40] in said for checker in CHECKERS)
 
 
 def test_many_seeds_in_workers_as_json() -> None:
